@@ -1,0 +1,93 @@
+"""From histories to tags: which scalars a loop shows, and what the defaults and the rules make of them."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from otel_mmlog.core.record import CURRENT, Source
+from otel_mmlog.core.window import Rule, WindowLengths
+
+TIMES = ("time", "data_time")
+"""Scalars that every loop has and that are shown in a place of their own."""
+
+
+_PLAIN: dict[type, Callable[[Any], Any]] = {np.float64: float, np.int64: int, np.bool_: bool}
+
+
+@dataclass(slots=True)
+class Tags:
+    """Name -> value, and name -> how it was taken for all that are not simply the latest value."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+
+    def put(self, name: str, value: Any, source: Source) -> None:
+        """Set a tag; a name that exists keeps its place.
+
+        Only what Python shows with the same characters becomes a plain number here: a float32 does not.
+        """
+        plain = _PLAIN.get(value.__class__)
+        self.values[name] = value if plain is None else plain(value)
+        if source is CURRENT:
+            self.sources.pop(name, None)
+        else:
+            self.sources[name] = source
+
+
+class Defaults:
+    """What happens to a scalar that no rule overwrites: the mean of a window, or the latest value.
+
+    Args:
+        mean_pattern: Names in which this is found get the mean.
+        window_size: Of how many values.
+    """
+
+    def __init__(self, mean_pattern: re.Pattern[str], window_size: int) -> None:
+        self._mean_pattern = mean_pattern
+        self._window_size = window_size
+        self._mean = Source("mean", str(window_size))
+        self._is_mean: dict[str, bool] = {}
+
+    def put(self, tags: Tags, name: str, history: Any) -> None:
+        """Set the tag of a scalar."""
+        is_mean = self._is_mean.get(name)
+        if is_mean is None:
+            is_mean = self._is_mean[name] = self._mean_pattern.search(name) is not None
+        if is_mean:
+            tags.put(name, history.mean(self._window_size), self._mean)
+        else:
+            tags.put(name, history.current(), CURRENT)
+
+
+def mode_histories(
+    histories: Mapping[str, Any], prefix: str, mode: str, *, hierarchical: bool
+) -> dict[str, Any]:
+    """The histories whose key starts with `prefix`, by name: without the ``train/`` unless `hierarchical`."""
+    found = {}
+    start = f"{mode}/"
+    for key, history in histories.items():
+        if key.startswith(prefix):
+            found[key if hierarchical else key.removeprefix(start)] = history
+    return found
+
+
+def apply_rules(
+    tags: Tags, rules: Sequence[Rule], histories: Mapping[str, Any], lengths: WindowLengths, prefix: str = ""
+) -> None:
+    """Set the tag of every rule whose scalar is there; `prefix` goes before the names in both."""
+    for rule in rules:
+        history = histories.get(prefix + rule.data_src)
+        if history is not None:
+            value = history.statistics(rule.method_name, **rule.call_arguments(lengths))
+            tags.put(prefix + rule.log_name, value, rule.source)
+
+
+def time_rules(rules: Sequence[Rule], mode: str) -> tuple[Rule, ...]:
+    """At the end of a loop times are averaged over it, unless a rule reads them."""
+    ruled = {rule.data_src.removeprefix(f"{mode}/") for rule in rules}
+    return tuple(
+        Rule(-1, name, "mean", "epoch", name, {"window_size": "epoch"}) for name in TIMES if name not in ruled
+    )

@@ -1,0 +1,104 @@
+"""What one log interval yields, and what one log call is: the values that every output renders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from otel_mmlog.core.progress import Progress
+
+
+class Source(NamedTuple):
+    """How a tag came from its history: ``Source("mean", "20")``, ``Source("current", "1")``."""
+
+    method: str
+    window: str
+
+
+CURRENT = Source("current", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The tags of one log interval, where the run stood, and the line that says so.
+
+    Attributes:
+        kind: ``"iter"`` inside a loop, ``"epoch"`` for the one summary at the end of a val or test loop.
+        progress: Where the run stood.
+        tags: Name -> value, in the order of the line. Numbers are plain ``int`` and ``float``; other
+            values (lists, strings, arrays) occur only as non-scalar metrics of kind ``"epoch"``.
+            ``iter`` and, for epoch-based runs, ``epoch`` are always among them.
+        sources: Name -> how the value was taken; a name that is missing here is `CURRENT`.
+        text: The MMEngine line without its prefix.
+        time_ns: Unix time in nanoseconds; one timestamp for all points of the record.
+        rank: The rank that made the record.
+    """
+
+    kind: Literal["iter", "epoch"]
+    progress: Progress
+    tags: Mapping[str, Any]
+    sources: Mapping[str, Source]
+    text: str
+    time_ns: int
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionInfo:
+    """An exception as text, so that it can outlive its frames.
+
+    Attributes:
+        type: Qualified class name, ``builtins`` left out: ``ValueError``, ``torch.OutOfMemoryError``.
+        message: ``str()`` of the exception.
+        stacktrace: The traceback as Python prints it.
+    """
+
+    type: str
+    message: str
+    stacktrace: str
+
+
+class TraceRef(NamedTuple):
+    """The span that was current at a log call: ids as integers, flags as W3C trace flags."""
+
+    trace_id: int
+    span_id: int
+    flags: int
+
+
+class CodeRef(NamedTuple):
+    """The place of a log call."""
+
+    pathname: str
+    function: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One log call or one record, after the processors and before any output.
+
+    Attributes:
+        time_ns: Unix time in nanoseconds.
+        level: Level of the stdlib: 10, 20, 30, 40, 50 or between.
+        logger: Name of the logger.
+        body: The text without a prefix.
+        attributes: What the caller bound or passed, any value.
+        event_name: A name of `otel_mmlog.otel.semconv`, or None for an ordinary log call.
+        exception: The exception that was logged, or None.
+        record: The record whose line this is, or None.
+        code: Where the call was made, or None.
+        trace: The span that was current, or None.
+        seq: Counts the events of one process, from 0, without a gap.
+    """
+
+    time_ns: int
+    level: int
+    logger: str
+    body: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    event_name: str | None = None
+    exception: ExceptionInfo | None = None
+    record: Record | None = None
+    code: CodeRef | None = None
+    trace: TraceRef | None = None
+    seq: int = 0
