@@ -1,0 +1,1 @@
+"""What leaves a run: OpenTelemetry names, OTLP JSON and the journal that holds it."""

@@ -1,0 +1,54 @@
+"""The journal as an output of the pipeline: a record leaves as points and as a log record, in one write."""
+
+from otel_mmlog.core.record import LogEvent, Record
+from otel_mmlog.otel.encode import Encoder
+from otel_mmlog.otel.journal import Journal
+from otel_mmlog.otel.lines import EncodedLine
+
+
+class JournalOutput:
+    """Encodes events and appends them.
+
+    Args:
+        journal: Where the lines go.
+        encoder: Makes the lines.
+        metrics: Whether points leave.
+        logs: Whether log records leave.
+    """
+
+    name = "journal"
+
+    def __init__(self, journal: Journal, encoder: Encoder, *, metrics: bool, logs: bool) -> None:
+        self._journal = journal
+        self._encoder = encoder
+        self._metrics = metrics
+        self._logs = logs
+
+    def write(self, event: LogEvent) -> None:
+        """Append an event, and the points of its record if it has one."""
+        lines: list[EncodedLine] = []
+        if event.record is not None and self._metrics:
+            lines += self._encoder.metrics_lines(event.record)
+        if self._logs:
+            lines.append(self._encoder.log_line(event))
+        if lines:
+            self._journal.append(*lines)
+
+    def write_points(self, record: Record) -> None:
+        """Append the points of a record whose line the log level hides."""
+        self._append_metrics(self._encoder.metrics_lines(record))
+
+    def write_raw(self, points: list[tuple[str, float, int]]) -> None:
+        """Append raw values: key of the hub, value, Unix time in nanoseconds."""
+        self._append_metrics(self._encoder.raw_metrics_lines(points))
+
+    def end_series(self, time_ns: int) -> None:
+        """Append the end of every series, so that servers show the run as over at once."""
+        self._append_metrics(self._encoder.stale_lines(time_ns))
+
+    def close(self) -> None:
+        """Nothing: the run closes the journal after everything else."""
+
+    def _append_metrics(self, lines: list[EncodedLine]) -> None:
+        if self._metrics and lines:
+            self._journal.append(*lines)

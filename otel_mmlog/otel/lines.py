@@ -1,0 +1,21 @@
+"""What encoding hands to the journal: one OTLP request, ready to be appended."""
+
+from typing import Literal, NamedTuple
+
+Signal = Literal["metrics", "logs", "traces"]
+
+
+class EncodedLine(NamedTuple):
+    """One OTLP/JSON export request as one line.
+
+    Attributes:
+        signal: Which of the three request messages `data` is.
+        data: The JSON object, UTF-8, ending in a newline.
+        items: Data points, log records or spans in it.
+        debug: Whether admission may refuse it first: a log below INFO.
+    """
+
+    signal: Signal
+    data: bytes
+    items: int
+    debug: bool = False

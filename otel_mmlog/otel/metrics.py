@@ -1,0 +1,155 @@
+"""A record's tags as OTLP gauges: one point a tag, its unchanging part rendered once."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from otel_mmlog.core.record import CURRENT, Record, Source
+from otel_mmlog.otel.envelope import Envelope
+from otel_mmlog.otel.lines import EncodedLine
+from otel_mmlog.otel.names import MetricNames, unit_of
+from otel_mmlog.otel.semconv import METHOD, WINDOW
+from otel_mmlog.otel.values import INT64_MAX, INT64_MIN, Values, attributes_json, number_json, quote
+
+MAX_SERIES = 10_000
+_POINTS_A_METRIC = 500
+_END_OF_METRIC = "}]}}"
+
+
+class MetricsEncoder:
+    """Renders points; knows every series it ever rendered.
+
+    Args:
+        envelope: Around the metrics of a line.
+        point_attributes: On every point: rank, run id and attempt.
+        names: Tag -> metric name.
+        values: Encodes the point attributes.
+        faults: Reason -> count: ``series_limit`` for each point beyond `MAX_SERIES` series,
+            ``duplicate_point`` for a second tag of a record that says the same as a first.
+    """
+
+    def __init__(
+        self,
+        envelope: Envelope,
+        point_attributes: Mapping[str, Any],
+        names: MetricNames,
+        values: Values,
+        faults: "Counter[str]",
+    ) -> None:
+        self._envelope = envelope
+        self._attributes = values.attributes(point_attributes)
+        self._names = names
+        self._values = values
+        self._faults = faults
+        self._by_mode: dict[str, dict[tuple[str, Source], str]] = defaultdict(dict)
+        self._raw: dict[str, str] = {}
+        self._series: dict[str, None] = {}
+        self._has_aliases = False
+        point = f'{{"attributes":[{attributes_json(self._attributes)}],"timeUnixNano":"'
+        self._raw_point = point
+
+    def record_lines(self, record: Record) -> list[EncodedLine]:
+        """Return the numeric tags as points; none where no tag is a number."""
+        known = self._by_mode[record.progress.mode]
+        sources = record.sources
+        time = str(record.time_ns)
+        points: dict[str, str] | None = {} if self._has_aliases else None
+        metrics: list[str] = []
+        for tag, value in record.tags.items():
+            number = _number(value)
+            if number is None:
+                continue
+            source = sources.get(tag, CURRENT)
+            start = known.get((tag, source)) or self._open(record.progress.mode, tag, source)
+            if not start:
+                self._faults["series_limit"] += 1
+            elif points is not None and points.setdefault(start, tag) != tag:
+                self._faults["duplicate_point"] += 1
+            else:
+                metrics.append(f"{start}{time}{number}{_END_OF_METRIC}")
+        return self._envelope.lines(metrics)
+
+    def raw_lines(self, points: Iterable[tuple[str, Any, int]]) -> list[EncodedLine]:
+        """Return values of the hub, each with its own time, one metric a key.
+
+        Args:
+            points: Key of the hub, value, Unix time in nanoseconds; what is no number is left out.
+        """
+        by_key: dict[str, list[str]] = defaultdict(list)
+        for key, value, time_ns in points:
+            number = _number(value)
+            if number is not None:
+                by_key[key].append(f"{self._raw_point}{time_ns}{number}}}")
+        metrics: list[tuple[str, int]] = []
+        for key, rendered in by_key.items():
+            head = self._raw.get(key) or self._open_raw(key)
+            if not head:
+                self._faults["series_limit"] += len(rendered)
+                continue
+            for index in range(0, len(rendered), _POINTS_A_METRIC):
+                part = rendered[index : index + _POINTS_A_METRIC]
+                metrics.append((f"{head}{','.join(part)}]}}}}", len(part)))
+        return self._envelope_counted(metrics)
+
+    def stale_lines(self, time_ns: int) -> list[EncodedLine]:
+        """Return a point without a value (``flags: 1``) for each series that was ever rendered."""
+        return self._envelope.lines(
+            [f'{start}{time_ns}","flags":1{_END_OF_METRIC}' for start in self._series]
+        )
+
+    def _envelope_counted(self, metrics: list[tuple[str, int]]) -> list[EncodedLine]:
+        counts = iter([count for _, count in metrics])
+        lines = self._envelope.lines([metric for metric, _ in metrics])
+        return [line._replace(items=sum(next(counts) for _ in range(line.items))) for line in lines]
+
+    def _open(self, mode: str, tag: str, source: Source) -> str:
+        """Return all of a metric up to its time, or an empty string if there are too many series."""
+        attributes = {**self._attributes, METHOD: source.method, WINDOW: source.window}
+        plain = self._values.attributes(attributes)
+        head = _metric_head(self._names.name_for(mode, tag), unit_of(tag))
+        start = f'{head}{{"attributes":[{attributes_json(plain)}],"timeUnixNano":"'
+        if start in self._series:
+            self._has_aliases = True
+        elif not self._admit(start):
+            return ""
+        self._by_mode[mode][tag, source] = start
+        return start
+
+    def _open_raw(self, key: str) -> str:
+        head = _metric_head(self._names.raw_name_for(key), unit_of(key))
+        if not self._admit(head + self._raw_point):
+            return ""
+        self._raw[key] = head
+        return head
+
+    def _admit(self, start: str) -> bool:
+        if len(self._series) >= MAX_SERIES:
+            return False
+        self._series[start] = None
+        return True
+
+
+def _metric_head(name: str, unit: str) -> str:
+    unit_json = f'"unit":{quote(unit)},' if unit else ""
+    return f'{{"name":{quote(name)},{unit_json}"gauge":{{"dataPoints":['
+
+
+def _number(value: Any) -> str | None:
+    """Return a point from behind its time to behind its value, or None for what is no number."""
+    kind = type(value)
+    if kind is float:
+        return f'","asDouble":{number_json(value)}'
+    if kind is int:
+        if INT64_MIN <= value <= INT64_MAX:
+            return f'","asInt":"{value}"'
+        return f'","asDouble":{number_json(_as_double(value))}'
+    if isinstance(value, (float, int)):
+        return _number(float.__float__(value) if isinstance(value, float) else int.__index__(value))
+    return None
+
+
+def _as_double(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")

@@ -1,0 +1,97 @@
+"""Every name that leaves a run: scope, metrics, spans, events and attributes, in one table.
+
+A record ``loss: 0.84`` of mode train leaves as
+
+====== ======================= ===========================================================
+signal name                    attributes
+====== ======================= ===========================================================
+metric ``mmlog.train.loss``    ``rank method window mmlog.run.id mmlog.run.attempt``
+log    ``mmlog.train.iter``    ``event.name mmlog.seq logger mode epoch iter step`` + tags
+====== ======================= ===========================================================
+
+Tags are attributes of the log under their own names (``loss``), so that a query reads as the line
+does; numeric ones are numbers. Caller's attributes follow, and never replace one of these.
+"""
+
+from typing import Final
+
+SCOPE_NAME: Final = "otel_mmlog"
+
+# metric names: prefix + mode + tag, or raw prefix + the hub's key
+METRIC_PREFIX: Final = "mmlog."
+RAW_METRIC_PREFIX: Final = "mmlog.raw."
+UNITS: Final = {"time": "s", "data_time": "s", "eta": "s", "memory": "MiBy"}
+"""Tag -> UCUM unit. Other tags have none: a unit of ``1`` would make Prometheus append ``_ratio``."""
+PROMETHEUS_UNIT_SUFFIXES: Final = {"s": "seconds", "MiBy": "mebibytes"}
+
+# data point attributes
+RANK: Final = "rank"
+METHOD: Final = "method"
+WINDOW: Final = "window"
+RUN_ID: Final = "mmlog.run.id"
+RUN_ATTEMPT: Final = "mmlog.run.attempt"
+
+# resource attributes, besides RANK, RUN_ID and RUN_ATTEMPT
+SERVICE_NAME: Final = "service.name"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+LOCAL_RANK: Final = "local_rank"
+WORLD_SIZE: Final = "world_size"
+HOST_NAME: Final = "host.name"
+EXPERIMENT_NAME: Final = "mmlog.experiment.name"
+SDK_LANGUAGE: Final = "telemetry.sdk.language"
+SDK_NAME: Final = "telemetry.sdk.name"
+SDK_VERSION: Final = "telemetry.sdk.version"
+JOURNAL_SEGMENT: Final = "mmlog.journal.segment"
+
+# log record attributes
+EVENT_NAME: Final = "event.name"
+SEQ: Final = "mmlog.seq"
+LOGGER: Final = "logger"
+MODE: Final = "mode"
+EPOCH: Final = "epoch"
+ITER: Final = "iter"
+STEP: Final = "step"
+TAGS_REST: Final = "mmlog.tags.rest"
+"""One JSON object, as a string, of the tags beyond `MAX_TAG_ATTRIBUTES`."""
+MAX_TAG_ATTRIBUTES: Final = 64
+CODE_FILE: Final = "code.file.path"
+CODE_FUNCTION: Final = "code.function.name"
+CODE_LINE: Final = "code.line.number"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+
+# events; those of records are "mmlog." + mode + "." + kind
+EVENT_TRAIN_ITER: Final = "mmlog.train.iter"
+EVENT_VAL_ITER: Final = "mmlog.val.iter"
+EVENT_VAL_EPOCH: Final = "mmlog.val.epoch"
+EVENT_TEST_ITER: Final = "mmlog.test.iter"
+EVENT_TEST_EPOCH: Final = "mmlog.test.epoch"
+EVENT_RUN_CONFIG: Final = "mmlog.run.config"
+EVENT_REGISTRY_GET: Final = "mmlog.registry.get"
+EVENT_REGISTRY_BUILD: Final = "mmlog.registry.build"
+EVENT_SPAN_START: Final = "mmlog.span.start"
+
+# spans
+SPAN_RUN: Final = "mmlog.run"
+SPAN_TRAIN: Final = "mmlog.train"
+SPAN_EPOCH: Final = "mmlog.epoch"
+SPAN_VAL: Final = "mmlog.val"
+SPAN_TEST: Final = "mmlog.test"
+SPAN_CHECKPOINT_SAVE: Final = "mmlog.checkpoint.save"
+SPAN_REGISTRY_GET: Final = "mmlog.registry.get"
+SPAN_REGISTRY_BUILD: Final = "mmlog.registry.build"
+
+SPAN_SYNTHESIZED: Final = "mmlog.span.synthesized"
+"""True on a span that was ended for a process that died before it could."""
+
+# attributes of a `mmlog.span.start` event, whose traceId, spanId, flags and timeUnixNano are the span's
+SPAN_NAME: Final = "mmlog.span.name"
+SPAN_KIND: Final = "mmlog.span.kind"
+"""The OTLP enum: 1 is internal."""
+SPAN_PARENT_ID: Final = "mmlog.span.parent_id"
+"""16 hex digits; missing on a root span."""
+SPAN_ATTRIBUTES: Final = "mmlog.span.attributes"
+"""The span's attributes as one kvlist; missing if there are none."""
+SPAN_LINKS: Final = "mmlog.span.links"
+"""The span's links, ``traceId:spanId`` in hex each; missing if there are none."""
