@@ -1,0 +1,1 @@
+"""What a log call goes through: structlog processors, two renderers, console and rank files."""

@@ -1,0 +1,129 @@
+"""From a structlog event dict to the `LogEvent` that every output renders."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable, MutableMapping
+from types import TracebackType
+from typing import Any
+
+from otel_mmlog.core.record import CodeRef, ExceptionInfo, LogEvent, Record, TraceRef
+from otel_mmlog.pipeline.levels import method_level
+
+EventDict = MutableMapping[str, Any]
+"""structlog's event dict: what the caller passed, plus what the processors added."""
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+RECORD = "_mmlog_record"
+EVENT_NAME = "_mmlog_event_name"
+_STDLIB = "_record"
+_OWN_KEYS = frozenset(
+    [
+        "event",
+        "level",
+        "logger",
+        "exc_info",
+        "stack_info",
+        "pathname",
+        "func_name",
+        "lineno",
+        RECORD,
+        EVENT_NAME,
+        _STDLIB,
+    ]
+)
+
+
+def from_stdlib(record: logging.LogRecord) -> EventDict:
+    """Start the event dict of a stdlib log record; a structlog call brings its own along."""
+    bound: EventDict = dict(getattr(record, "_mmlog_event", None) or {})
+    bound.setdefault("event", _message(record))
+    bound["level"] = record.levelname.lower()
+    bound["logger"] = record.name
+    bound[_STDLIB] = record
+    bound.setdefault("pathname", record.pathname)
+    bound.setdefault("func_name", record.funcName)
+    bound.setdefault("lineno", record.lineno)
+    if record.exc_info:
+        bound["exc_info"] = record.exc_info
+    return bound
+
+
+def with_record(event_dict: EventDict, method_name: str) -> EventDict:
+    """Give an event dict of a user's own structlog chain the log record that it lacks.
+
+    Its level and logger are those of structlog's ``add_log_level`` and ``add_logger_name``, if they ran.
+    """
+    if _STDLIB in event_dict:
+        return event_dict
+    level = method_level(str(event_dict.get("level", method_name)))
+    name = str(event_dict.get("logger", "mmengine"))
+    return {**event_dict, _STDLIB: logging.LogRecord(name, level, "", 0, "", None, None)}
+
+
+def to_log_event(event_dict: EventDict, *, trace: TraceRef | None = None, seq: int = 0) -> LogEvent:
+    """Finish an event dict: everything that is not the pipeline's own key is an attribute."""
+    stdlib: logging.LogRecord = event_dict[_STDLIB]
+    record: Record | None = event_dict.get(RECORD)
+    return LogEvent(
+        time_ns=record.time_ns if record is not None else int(stdlib.created * 1e9),
+        level=stdlib.levelno,
+        logger=stdlib.name,
+        body=_text(event_dict.get("event", "")),
+        attributes={key: value for key, value in event_dict.items() if key not in _OWN_KEYS},
+        event_name=event_dict.get(EVENT_NAME),
+        exception=exception_info(event_dict.get("exc_info")),
+        record=record,
+        code=None if record is not None else _code(event_dict),
+        trace=trace,
+        seq=seq,
+    )
+
+
+def exception_info(exc_info: Any) -> ExceptionInfo | None:
+    """Read an exception, or an ``exc_info`` triple, as text; None where there is none."""
+    if exc_info is True:
+        exc_info = sys.exc_info()
+    error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    if not isinstance(error, BaseException):
+        return None
+    return ExceptionInfo(
+        type=_qualified_name(type(error)),
+        message=_guarded(lambda: str(error), "message"),
+        stacktrace=_guarded(
+            lambda: "".join(traceback.format_exception(type(error), error, error.__traceback__)), "traceback"
+        ),
+    )
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001 - a wrong % format or a raising __str__ must not lose the event
+        return f"{_text(record.msg):.200} (could not be formatted: {type(error).__name__}: {_text(error)})"
+
+
+def _text(event: Any) -> str:
+    return event if isinstance(event, str) else _guarded(lambda: str(event), "event")
+
+
+def _guarded(render: Callable[[], str], what: str) -> str:
+    try:
+        return render()
+    except Exception as error:  # noqa: BLE001 - a raising __str__ costs its own text only, and the text says so
+        return f"<unprintable {what}: {type(error).__name__}>"
+
+
+def _qualified_name(cls: type[BaseException]) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _code(event_dict: EventDict) -> CodeRef | None:
+    pathname = event_dict.get("pathname")
+    if not pathname:
+        return None
+    line = event_dict.get("lineno")
+    return CodeRef(
+        str(pathname), str(event_dict.get("func_name") or ""), line if isinstance(line, int) else 0
+    )

@@ -1,0 +1,97 @@
+"""Renders an event as one strict JSON object a line."""
+
+import logging
+import time
+from typing import Any
+
+from otel_mmlog.core.record import LogEvent, Record
+from otel_mmlog.pipeline.events import EventDict, to_log_event, with_record
+from otel_mmlog.pipeline.plain import plain, to_json
+
+
+class JSONRenderer:
+    """A structlog processor that ends a chain with a JSON line.
+
+    Keys come in this order: ``ts`` (RFC 3339, UTC, microseconds), ``level``, ``logger``, ``event``, ``rank``,
+    ``run_id``, ``attempt``, ``seq``, then for a record ``mode``, ``epoch``, ``iter``, ``step``, ``tags``, then what
+    the caller bound (a name that is taken gets a ``_`` behind it), then ``exception``.
+
+    Args:
+        rank: Written on each line.
+        run_id: Written on each line.
+        attempt: Written on each line.
+    """
+
+    def __init__(self, *, rank: int, run_id: str, attempt: int) -> None:
+        self._identity = {"rank": rank, "run_id": run_id, "attempt": attempt}
+        self._second = -1
+        self._stamp = ""
+
+    def __call__(self, _logger: Any, name: str, event_dict: EventDict) -> str:
+        """Return the JSON line of an event dict."""
+        return self.render(to_log_event(with_record(event_dict, name)))
+
+    def render(self, event: LogEvent) -> str:
+        """Return the object on one line, without a newline."""
+        line: dict[str, Any] = {
+            "ts": self._time(event.time_ns),
+            "level": logging.getLevelName(event.level),
+            "logger": event.logger,
+            "event": event.body,
+            **self._identity,
+            "seq": event.seq,
+        }
+        if event.event_name is not None:
+            line["event_name"] = event.event_name
+        if event.record is not None:
+            _add_record(line, event.record)
+        for key, value in event.attributes.items():
+            line[_free(key, line)] = value
+        _add_context(line, event)
+        return to_json(line)
+
+    def _time(self, time_ns: int) -> str:
+        second, rest_ns = divmod(time_ns, 1_000_000_000)
+        if second != self._second:
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = second
+        return f"{self._stamp}.{rest_ns // 1000:06d}Z"
+
+
+def _add_record(line: dict[str, Any], record: Record) -> None:
+    progress = record.progress
+    line["mode"] = progress.mode
+    line["epoch"] = progress.epoch
+    line["iter"] = progress.iter
+    line["step"] = step_of(record)
+    line["tags"] = {
+        name: value if type(value) is int else plain(value) for name, value in record.tags.items()
+    }
+
+
+def step_of(record: Record) -> int:
+    """What MMEngine calls ``step``: the iteration, or the epoch for the summary of an epoch-based val loop."""
+    if record.kind == "epoch" and record.progress.by_epoch:
+        return record.progress.epoch
+    return record.progress.iter
+
+
+def _add_context(line: dict[str, Any], event: LogEvent) -> None:
+    if event.trace is not None:
+        line[_free("trace_id", line)] = f"{event.trace.trace_id:032x}"
+        line[_free("span_id", line)] = f"{event.trace.span_id:016x}"
+    if event.level >= logging.ERROR and event.code is not None:
+        line[_free("source", line)] = f"{event.code.pathname}:{event.code.line}"
+    if event.exception is not None:
+        line[_free("exception", line)] = {
+            "type": event.exception.type,
+            "message": event.exception.message,
+            "stacktrace": event.exception.stacktrace,
+        }
+
+
+def _free(key: str, line: dict[str, Any]) -> str:
+    key = str(key)
+    while key in line:
+        key += "_"
+    return key

@@ -1,0 +1,195 @@
+"""The handler: every output once, in order, whatever one of them does."""
+
+import itertools
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog import DropEvent
+
+from otel_mmlog.core.record import LogEvent
+from otel_mmlog.pipeline.handler import Processor, RunHandler
+from otel_mmlog.pipeline.line_file import LineFile
+from otel_mmlog.pipeline.outputs import FileOutput
+from tests.journals import text_lines
+from tests.pipeline.log_events import log_record
+
+
+class Memory:
+    """An output that keeps events, and fails while ``failing`` is set."""
+
+    def __init__(self, name: str, order: list[str]) -> None:
+        self.name = name
+        self.events: list[LogEvent] = []
+        self.failing = False
+        self.closed = False
+        self._order = order
+
+    def write(self, event: LogEvent) -> None:
+        """Keep an event."""
+        self._order.append(self.name)
+        if self.failing:
+            raise OSError(28, "No space left on device")
+        self.events.append(event)
+
+    def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+    @property
+    def bodies(self) -> list[str]:
+        """The texts of the events."""
+        return [event.body for event in self.events]
+
+
+class Outputs:
+    """A handler over two outputs in memory."""
+
+    def __init__(self, *processors: Processor, level: int = logging.DEBUG) -> None:
+        self.order: list[str] = []
+        self.first, self.second = Memory("first", self.order), Memory("second", self.order)
+        self.handler = RunHandler(
+            level=level,
+            outputs=[self.first, self.second],
+            processors=processors,
+            next_seq=itertools.count().__next__,
+            current_trace=lambda: None,
+        )
+
+
+def test_outputs_in_order_with_one_number_an_event() -> None:
+    """The first output has an event before the second, and both have the same number."""
+    outputs = Outputs()
+    for message in ("a", "b"):
+        outputs.handler.handle(log_record(message))
+    assert outputs.order == ["first", "second"] * 2
+    assert [event.seq for event in outputs.first.events] == [0, 1]
+    assert outputs.first.events == outputs.second.events
+
+
+def test_record_that_comes_twice_is_written_once() -> None:
+    """A record that passes the run's own logger and the root logger is one event."""
+    outputs = Outputs()
+    record = log_record("a")
+    assert outputs.handler.handle(record)
+    assert not outputs.handler.handle(record)
+    assert outputs.first.bodies == ["a"]
+
+
+def test_failing_output_costs_the_others_nothing() -> None:
+    """Faults are counted; the first of an episode is told to the others, and again after a recovery."""
+    outputs = Outputs()
+    outputs.first.failing = True
+    for message in ("a", "b"):
+        outputs.handler.handle(log_record(message))
+    told = "first failed (OSError: [Errno 28] No space left on device); training goes on"
+    assert outputs.second.bodies == ["a", told, "b"]
+    assert outputs.handler.faults == {"first: OSError": 3}
+    outputs.first.failing = False
+    outputs.handler.handle(log_record("c"))
+    outputs.first.failing = True
+    outputs.handler.handle(log_record("d"))
+    assert outputs.second.bodies == ["a", told, "b", "c", "d", told]
+
+
+def test_processors_change_and_drop() -> None:
+    """A processor sees every event; what it returns is written, and DropEvent drops without a gap in numbers."""
+
+    def redact(_logger: Any, _name: str, event: Any) -> Any:
+        if event["event"] == "secret":
+            raise DropEvent
+        return {**event, "event": event["event"].upper(), "more": 1}
+
+    outputs = Outputs(redact)
+    for message in ("a", "secret", "b"):
+        outputs.handler.handle(log_record(message))
+    assert [(event.body, event.seq) for event in outputs.first.events] == [("A", 0), ("B", 1)]
+    assert outputs.first.events[0].attributes == {"more": 1}
+    assert not outputs.handler.faults
+
+
+@pytest.mark.parametrize("returned", [None, "text", 7])
+def test_wrong_processor_is_told_once(returned: Any) -> None:
+    """A processor that returns no event dict costs events, which are counted, and never raises."""
+    broken = [True]
+
+    def process(_logger: Any, _name: str, event: Any) -> Any:
+        return returned if broken[0] and event["logger"] == "mmengine" else event
+
+    outputs = Outputs(process)
+    for message in ("a", "b"):
+        outputs.handler.handle(log_record(message))
+    assert sum(outputs.handler.faults.values()) == 2
+    assert len(outputs.first.bodies) == 1
+    assert outputs.first.bodies[0].startswith("processors failed")
+
+
+def test_raising_processor_never_raises_into_training() -> None:
+    """Whatever a processor raises is counted, even where it raises for the warning about itself."""
+
+    def process(_logger: Any, _name: str, _event: Any) -> Any:
+        raise KeyError("x")
+
+    outputs = Outputs(process)
+    for message in ("a", "b"):
+        outputs.handler.handle(log_record(message))
+    assert outputs.handler.faults["processors: KeyError"] >= 2
+    assert not outputs.first.events
+
+
+def test_level() -> None:
+    """Events are counted by level; closed outputs get nothing more."""
+    outputs = Outputs()
+    outputs.handler.handle(log_record("a", logging.ERROR))
+    outputs.handler.drop_outputs()
+    outputs.handler.handle(log_record("b"))
+    assert outputs.handler.counts[logging.ERROR] == 1
+    assert outputs.first.bodies == ["a"]
+    assert outputs.first.closed
+    assert outputs.second.closed
+
+
+def test_threads_write_whole_events(tmp_path: Path) -> None:
+    """Events of several threads never mix, and each has a number of its own."""
+    outputs = Outputs()
+    file = LineFile(tmp_path / "a.log")
+    outputs.handler._outputs.append(FileOutput("file", file, lambda event: event.body, once=False))
+
+    def write(name: str) -> None:
+        for _ in range(100):
+            outputs.handler.handle(log_record(name * 500))
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    outputs.handler.drop_outputs()
+    assert sorted(text_lines(file.path)) == [name * 500 for name in "abcd" for _ in range(100)]
+    assert [event.seq for event in outputs.first.events] == list(range(400))
+
+
+def test_warning_of_the_package_follows_the_event() -> None:
+    """What an output tells while it writes comes after the event, not in its middle."""
+    outputs = Outputs()
+
+    class Teller(Memory):
+        def write(self, event: LogEvent) -> None:
+            super().write(event)
+            if event.body == "a":
+                outputs.handler.tell("something about a")
+
+    teller = Teller("teller", outputs.order)
+    handler = RunHandler(
+        level=0,
+        outputs=[teller, outputs.second],
+        processors=(),
+        next_seq=itertools.count().__next__,
+        current_trace=lambda: None,
+    )
+    outputs.handler = handler
+    handler.handle(log_record("a"))
+    assert outputs.second.bodies == ["a", "something about a"]
+    assert outputs.second.events[1].level == logging.WARNING
