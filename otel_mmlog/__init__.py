@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from otel_mmlog.core.log_processor import LogProcessor
     from otel_mmlog.pipeline.jsonl import JSONRenderer
     from otel_mmlog.pipeline.text import TextRenderer
-    from otel_mmlog.run import Run, init
+    from otel_mmlog.run import Run
+    from otel_mmlog.start import init
 
 _HOMES = {
     "ConfigError": "otel_mmlog.core.errors",
@@ -30,7 +31,7 @@ _HOMES = {
     "ScalarError": "otel_mmlog.core.errors",
     "TextRenderer": "otel_mmlog.pipeline.text",
     "UnknownStatisticError": "otel_mmlog.core.errors",
-    "init": "otel_mmlog.run",
+    "init": "otel_mmlog.start",
 }
 
 __all__ = [

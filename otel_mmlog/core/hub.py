@@ -100,6 +100,12 @@ class MessageHub:
         """Whether there is a hub of this name."""
         return name in cls._instance_dict
 
+    @classmethod
+    def remove_instance(cls, name: str) -> None:
+        """Forget the hub of this name; nothing happens if there is none."""
+        with _lock:
+            cls._instance_dict.pop(name, None)
+
     def update_scalar(self, key: str, value: Any, count: int = 1, resumed: bool = True) -> None:  # noqa: FBT001, FBT002 - mmengine's signature
         """Append a value to the history of `key`, which the first value creates.
 

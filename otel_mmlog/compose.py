@@ -1,0 +1,285 @@
+"""Puts the parts of a run together: rank, run id, files, journal, spans and logger."""
+
+import itertools
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from otel_mmlog.core.attempts import (
+    Attempt,
+    attempts_file,
+    last_run_id,
+    next_attempt,
+    read_attempts,
+    remember,
+)
+from otel_mmlog.core.rank import Rank, find_rank
+from otel_mmlog.core.run_id import find_run_id
+from otel_mmlog.options import Options
+from otel_mmlog.otel.encode import Encoder
+from otel_mmlog.otel.exporters import JournalMetricExporter, JournalSpanExporter
+from otel_mmlog.otel.journal import Journal
+from otel_mmlog.otel.journal_output import JournalOutput
+from otel_mmlog.otel.journal_settings import JournalSettings
+from otel_mmlog.otel.limits import read_limits
+from otel_mmlog.otel.lines import EncodedLine
+from otel_mmlog.otel.names import MetricNames
+from otel_mmlog.otel.recovery import recover
+from otel_mmlog.otel.resource import build_resource
+from otel_mmlog.otel.semconv import RANK, RUN_ATTEMPT, RUN_ID
+from otel_mmlog.otel.spans import current_trace
+from otel_mmlog.otel.tracing import Tracing, start_tracing
+from otel_mmlog.pipeline.handler import RunHandler
+from otel_mmlog.pipeline.jsonl import JSONRenderer
+from otel_mmlog.pipeline.line_file import LineFile
+from otel_mmlog.pipeline.logger import make_stdlib_logger
+from otel_mmlog.pipeline.outputs import ConsoleOutput, FileOutput, Output
+from otel_mmlog.pipeline.rank_files import file_stem, rank_folder, rank_stem, writes_files
+from otel_mmlog.pipeline.text import TextRenderer
+from otel_mmlog.process_facts import read_facts, read_process_group
+from otel_mmlog.settings import Settings
+
+UNCAUGHT = "mmlog.exception"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which run, which attempt at it, and which of its processes."""
+
+    rank: Rank
+    run_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run is made of. ``files`` are the text and JSON files that this rank writes."""
+
+    identity: Identity
+    encoder: Encoder
+    journal: Journal
+    journal_output: JournalOutput
+    tracing: Tracing
+    span_exporter: JournalSpanExporter
+    metric_exporter: JournalMetricExporter
+    handler: RunHandler
+    logger: logging.Logger
+    files: tuple[Path, ...]
+
+
+def compose(options: Options, settings: Settings, ordinal: int) -> Parts:
+    """Build the parts of a run.
+
+    Nothing that the disk refuses stops this: it is one WARNING, and the run goes on without.
+
+    Args:
+        options: The arguments of ``init``.
+        settings: The environment.
+        ordinal: How many runs this process made before.
+
+    Raises:
+        ConfigError: The environment holds a value that cannot be used.
+    """
+    notes = _Notes()
+    rank = find_rank(settings.environ, host=socket.gethostname(), process_group=read_process_group())
+    identity = _identify(options, settings, rank, ordinal, notes)
+    resource = _make_resource(options, settings, identity, notes)
+    encoder = _make_encoder(settings, identity, resource, notes)
+    journal = _make_journal(options, settings, identity.rank, notes)
+    next_seq = itertools.count().__next__
+    journal_output = JournalOutput(journal, encoder, metrics=settings.metrics, logs=settings.logs)
+    tracing = _start_tracing(options, settings, identity, resource, encoder, journal)
+    outputs, files = _file_outputs(options, identity, notes)
+    handler = RunHandler(
+        level=options.log_level,
+        outputs=[journal_output, *outputs, *_console(options, settings, identity.rank)],
+        processors=options.processors,
+        next_seq=next_seq,
+        current_trace=current_trace,
+    )
+    notes.send_to(handler.tell)
+    logger = make_stdlib_logger(options.logger_name, options.log_level, handler)
+    return Parts(
+        identity,
+        encoder,
+        journal,
+        journal_output,
+        tracing,
+        JournalSpanExporter(encoder, journal.append if settings.traces else _discard),
+        JournalMetricExporter(encoder, journal.append if settings.metrics else _discard),
+        handler,
+        logger,
+        files,
+    )
+
+
+class _Notes:
+    """Holds warnings back until there is a handler that can tell them."""
+
+    def __init__(self) -> None:
+        self.no_folder = False
+        self._held: list[str] = []
+        self._send: Callable[[str], None] = self._held.append
+
+    def __call__(self, message: str) -> None:
+        self._send(message)
+
+    def send_to(self, send: Callable[[str], None]) -> None:
+        self._send = send
+        for message in self._held:
+            send(message)
+
+
+def _identify(options: Options, settings: Settings, rank: Rank, ordinal: int, notes: _Notes) -> Identity:
+    remembered = last_run_id(options.work_dir, rank.rank) if options.resume else None
+    if options.resume and remembered is None:
+        notes(f"resume=True, but no run is remembered in {options.work_dir}: this is a new one")
+    run_id = find_run_id(
+        settings.environ,
+        rank=rank,
+        facts=read_facts(ordinal),
+        work_dir=str(options.work_dir),
+        argument=options.run_id,
+        remembered=remembered,
+    )
+    if run_id.warning is not None and rank.rank == 0:
+        notes(run_id.warning)
+    attempt = next_attempt(options.work_dir, rank.rank, run_id.value)
+    try:
+        options.work_dir.mkdir(parents=True, exist_ok=True)
+        remember(options.work_dir, rank.rank, Attempt(run_id.value, attempt))
+    except OSError as error:
+        notes.no_folder = True
+        notes(f"work_dir {options.work_dir} cannot be written ({error}): no files are kept, training goes on")
+    return Identity(rank, run_id.value, attempt)
+
+
+def _make_resource(options: Options, settings: Settings, identity: Identity, notes: _Notes) -> dict[str, Any]:
+    resource, warnings = build_resource(
+        settings.environ,
+        experiment_name=options.experiment_name,
+        run_id=identity.run_id,
+        attempt=identity.attempt,
+        rank=identity.rank.rank,
+        local_rank=identity.rank.local_rank,
+        world_size=identity.rank.world_size,
+        host=identity.rank.host,
+    )
+    for warning in warnings:
+        notes(warning)
+    return dict(resource)
+
+
+def _make_encoder(settings: Settings, identity: Identity, resource: dict[str, Any], notes: _Notes) -> Encoder:
+    point_attributes = {
+        RANK: identity.rank.rank,
+        RUN_ID: identity.run_id,
+        RUN_ATTEMPT: identity.attempt,
+    }
+    return Encoder(
+        resource,
+        point_attributes=point_attributes,
+        names=MetricNames(notes),
+        limits=read_limits(settings.environ),
+    )
+
+
+def _start_tracing(
+    options: Options,
+    settings: Settings,
+    identity: Identity,
+    resource: dict[str, Any],
+    encoder: Encoder,
+    journal: Journal,
+) -> Tracing:
+    def on_line(line: EncodedLine) -> None:
+        if settings.logs or line.signal != "logs":
+            journal.append(line)
+
+    return start_tracing(
+        resource,
+        on_line,
+        encoder=encoder,
+        run_id=identity.run_id,
+        attempt=identity.attempt,
+        rank=identity.rank.rank,
+        world_size=identity.rank.world_size,
+        traceparent=settings.traceparent or "",
+        tracestate=settings.environ.get("TRACESTATE", ""),
+        trace_ranks=options.trace_ranks,
+        attributes={"experiment": options.experiment_name, "work_dir": str(options.work_dir)},
+        limits=read_limits(settings.environ),
+        enabled=settings.traces,
+    )
+
+
+def journal_folder(options: Options, settings: Settings, rank: int) -> Path:
+    """The folder of one rank's journal."""
+    return (settings.journal_dir or options.work_dir) / "otlp" / f"rank{rank:04d}"
+
+
+def _make_journal(options: Options, settings: Settings, rank: Rank, notes: _Notes) -> Journal:
+    muted = (
+        notes.no_folder and settings.journal_dir is None
+    )  # that work_dir cannot be written was told already
+    journal = Journal(
+        journal_folder(options, settings, rank.rank),
+        settings=JournalSettings(
+            cap_bytes=settings.cap_bytes,
+            segment_bytes=settings.segment_bytes,
+            segment_age_s=settings.segment_age_s,
+        ),
+        on_fault=_ignore if muted else notes,
+    )
+    recovery = recover(journal.folder, journal.append)
+    if recovery.spans:
+        notes(f"{recovery.spans} spans of an attempt that died were ended in its place")
+    return journal
+
+
+def _file_outputs(
+    options: Options, identity: Identity, notes: _Notes
+) -> tuple[list[Output], tuple[Path, ...]]:
+    rank = identity.rank
+    if notes.no_folder or not writes_files(rank, level=options.log_level, distributed=options.distributed):
+        return [], ()
+    stem = file_stem(options.experiment_name)
+    marker = attempts_file(options.work_dir, 0)
+    folder = rank_folder(
+        options.work_dir,
+        stem,
+        options.layout,
+        rank,
+        lambda: any(known.run_id == identity.run_id for known in read_attempts(marker)),
+    )
+    name = rank_stem(folder, stem, rank.rank, identity.run_id)
+    render_json = JSONRenderer(rank=rank.rank, run_id=identity.run_id, attempt=identity.attempt).render
+    try:
+        json_file = LineFile(folder / f"{name}.jsonl")
+        text_file = LineFile(folder / f"{name}.log")
+    except OSError as error:
+        notes(f"{folder / name}.log cannot be written ({error}): the console and the journal go on")
+        return [], ()
+    outputs: list[Output] = [
+        FileOutput("json file", json_file, render_json, once=False),
+        FileOutput("text file", text_file, TextRenderer().render, once=True),
+    ]
+    return outputs, (text_file.path, json_file.path)
+
+
+def _console(options: Options, settings: Settings, rank: Rank) -> list[Output]:
+    if not options.console:
+        return []
+    level = options.log_level if rank.rank == 0 else max(options.log_level, logging.ERROR)
+    return [ConsoleOutput(level=level, color=settings.color, skip=frozenset([UNCAUGHT]))]
+
+
+def _ignore(_message: str) -> None:
+    """Say nothing."""
+
+
+def _discard(_line: EncodedLine) -> None:
+    """Write nothing: the environment has switched this signal off."""

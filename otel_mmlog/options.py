@@ -1,0 +1,123 @@
+"""The arguments of ``init``, checked: every mistake is told before anything starts."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from otel_mmlog.core.checks import check_count
+from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.pipeline.levels import parse_level
+from otel_mmlog.pipeline.rank_files import Layout, check_layout, file_stem
+from otel_mmlog.settings import Settings
+
+Steps = Literal["records", "every"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one run was asked to be. The fields are the arguments of `otel_mmlog.init`."""
+
+    experiment_name: str
+    work_dir: Path
+    interval: int
+    by_epoch: bool
+    log_level: int
+    distributed: bool
+    layout: Layout
+    ignore_last: bool
+    resume: bool
+    run_id: str | None
+    steps: Steps
+    trace_ranks: int
+    logger_name: str
+    console: bool
+    config: Mapping[str, Any]
+    processors: Sequence[Callable[..., Any]]
+
+
+def check_options(
+    settings: Settings,
+    *,
+    experiment_name: str,
+    work_dir: str | os.PathLike[str] | None,
+    log_level: str | int | None,
+    **rest: Any,
+) -> Options:
+    """Check the arguments of ``init`` and fill in the defaults.
+
+    Raises:
+        ConfigError: An argument or a variable cannot be used.
+    """
+    if (
+        not isinstance(experiment_name, str)
+        or not experiment_name.strip()
+        or not experiment_name.isprintable()
+    ):
+        raise ConfigError(f"experiment_name is {experiment_name!r}, but it is a printable, non-empty string.")
+    for name in ("by_epoch", "distributed", "ignore_last", "resume", "console"):
+        if not isinstance(rest[name], bool):
+            raise ConfigError(f"{name} is {rest[name]!r}, but it is True or False.")
+    check_count(rest["interval"], "interval")
+    check_count(rest["trace_ranks"], "trace_ranks")
+    return Options(
+        experiment_name=experiment_name,
+        work_dir=_work_dir(work_dir, experiment_name),
+        log_level=_level(settings, log_level),
+        layout=check_layout(rest.pop("layout")),
+        steps=_steps(rest.pop("steps")),
+        config=_config(rest.pop("config")),
+        processors=_processors(rest.pop("processors")),
+        logger_name=_logger_name(rest.pop("logger_name")),
+        **rest,
+    )
+
+
+def _work_dir(work_dir: object, experiment_name: str) -> Path:
+    if work_dir is None:
+        return Path("work_dirs") / file_stem(experiment_name)
+    if (
+        isinstance(work_dir, (str, os.PathLike))
+        and "\x00" not in os.fsdecode(work_dir)
+        and os.fsdecode(work_dir)
+    ):
+        return Path(work_dir).expanduser()
+    raise ConfigError(
+        f"work_dir is {work_dir!r}, but it is the path of a folder, or None for work_dirs/<experiment>."
+    )
+
+
+def _level(settings: Settings, log_level: str | int | None) -> int:
+    level = parse_level("INFO" if log_level is None else log_level, "log_level")
+    return level if settings.log_level is None else parse_level(settings.log_level, "OTEL_MMLOG_LOG_LEVEL")
+
+
+def _steps(value: object) -> Steps:
+    if value == "records":
+        return "records"
+    if value == "every":
+        return "every"
+    raise ConfigError(
+        f"steps is {value!r}, but it is 'records' (one point an interval) or 'every' (each raw value)."
+    )
+
+
+def _config(value: object) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise ConfigError(f"config is {value!r}, but it is a dict of the run's settings, or None.")
+
+
+def _processors(value: object) -> Sequence[Callable[..., Any]]:
+    if isinstance(value, (list, tuple)) and all(callable(each) for each in value):
+        return tuple(value)
+    raise ConfigError(f"processors is {value!r}, but it is a list of structlog processors (callables).")
+
+
+def _logger_name(value: object) -> str:
+    if isinstance(value, str) and value and value.isprintable():
+        return value
+    raise ConfigError(f"logger_name is {value!r}, but it is a printable, non-empty string.")

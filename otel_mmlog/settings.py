@@ -1,0 +1,114 @@
+"""The environment variables of a run, read once and checked before anything starts."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from otel_mmlog.core.errors import ConfigError
+
+MIB = 1024 * 1024
+CAP_BYTES = 256 * MIB
+CAP_BYTES_WITH_ENDPOINT = 1024 * MIB
+SEGMENT_BYTES = 16 * MIB
+SEGMENT_AGE_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says about a run.
+
+    Attributes:
+        log_level: ``OTEL_MMLOG_LOG_LEVEL``, or None; it wins over the argument of ``init``.
+        journal_dir: ``OTEL_MMLOG_JOURNAL_DIR``, a folder on the machine's own disk, or None for the work_dir.
+        cap_bytes: ``OTEL_MMLOG_JOURNAL_MAX_BYTES``: what one rank's journal may take on disk.
+        segment_bytes: ``OTEL_MMLOG_SEGMENT_MAX_BYTES``: a segment is sealed when it is this long.
+        segment_age_s: ``OTEL_MMLOG_SEGMENT_MAX_AGE``: or when it is this many seconds old.
+        traces: Whether spans are journalled (``OTEL_SDK_DISABLED``, ``OTEL_TRACES_EXPORTER=none``).
+        metrics: Whether points are journalled (``OTEL_METRICS_EXPORTER=none``).
+        logs: Whether log records are journalled (``OTEL_LOGS_EXPORTER=none``).
+        traceparent: ``TRACEPARENT``: the W3C trace context that the run continues, or None.
+        color: False where ``NO_COLOR`` or ``TERM=dumb`` forbid colour, True where ``FORCE_COLOR`` asks for it,
+            None where the terminal decides.
+        environ: The whole environment, for the parts that read a family of variables.
+    """
+
+    log_level: str | None
+    journal_dir: Path | None
+    cap_bytes: int
+    segment_bytes: int
+    segment_age_s: float
+    traces: bool
+    metrics: bool
+    logs: bool
+    traceparent: str | None
+    color: bool | None
+    environ: Mapping[str, str]
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from ``environ``, or from the process's environment if it is None.
+
+    Raises:
+        ConfigError: A variable holds a value that cannot be used.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    enabled = not _flag(environ, "OTEL_SDK_DISABLED")
+    has_endpoint = any(
+        name.startswith("OTEL_EXPORTER_OTLP") and name.endswith("ENDPOINT") for name in environ
+    )
+    cap_bytes = CAP_BYTES_WITH_ENDPOINT if has_endpoint else CAP_BYTES
+    return Settings(
+        log_level=environ.get("OTEL_MMLOG_LOG_LEVEL") or None,
+        journal_dir=_folder(environ, "OTEL_MMLOG_JOURNAL_DIR"),
+        cap_bytes=int(_at_least(environ, "OTEL_MMLOG_JOURNAL_MAX_BYTES", MIB, cap_bytes)),
+        segment_bytes=int(_at_least(environ, "OTEL_MMLOG_SEGMENT_MAX_BYTES", 4096, SEGMENT_BYTES)),
+        segment_age_s=_at_least(environ, "OTEL_MMLOG_SEGMENT_MAX_AGE", 1, SEGMENT_AGE_S),
+        traces=enabled and _exports(environ, "OTEL_TRACES_EXPORTER"),
+        metrics=enabled and _exports(environ, "OTEL_METRICS_EXPORTER"),
+        logs=enabled and _exports(environ, "OTEL_LOGS_EXPORTER"),
+        traceparent=environ.get("TRACEPARENT") or None,
+        color=_color(environ),
+        environ=environ,
+    )
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    # The specification: only "true", in any case, is true.
+    # https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#boolean
+    return environ.get(name, "").strip().lower() == "true"
+
+
+def _exports(environ: Mapping[str, str], name: str) -> bool:
+    names = [part.strip() for part in environ.get(name, "otlp").split(",") if part.strip()]
+    return names != ["none"]
+
+
+def _at_least(environ: Mapping[str, str], name: str, minimum: int, default: float) -> float:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if minimum <= value < float("inf"):
+        return value
+    raise ConfigError(
+        f"{name}={text!r} is not a number of at least {minimum}. Correct it, or unset it for {default:g}."
+    )
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    text = environ.get(name)
+    if not text:
+        return None
+    if "\x00" in text:
+        raise ConfigError(f"{name}={text!r} is not a path. Set it to a folder, or unset it.")
+    return Path(text).expanduser()
+
+
+def _color(environ: Mapping[str, str]) -> bool | None:
+    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    return True if environ.get("FORCE_COLOR") else None

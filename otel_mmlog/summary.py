@@ -1,0 +1,41 @@
+"""The last two lines of a run: what was written, and where."""
+
+import logging
+from collections.abc import Mapping
+
+from otel_mmlog.compose import Parts
+from otel_mmlog.otel.lines import Signal
+
+_SIGNALS: tuple[tuple[Signal, str], ...] = (
+    ("metrics", "points"),
+    ("logs", "log records"),
+    ("traces", "spans"),
+)
+
+
+def closing_lines(parts: Parts, records: int, rejected: Mapping[str, int]) -> list[str]:
+    """Say what a run wrote.
+
+    Args:
+        parts: What the run is made of.
+        records: How many records it made.
+        rejected: Scalars that were no numbers, by name.
+    """
+    counts = parts.handler.counts
+    warnings = counts[logging.WARNING]
+    errors = sum(number for level, number in counts.items() if level >= logging.ERROR)
+    files = " and ".join(str(path) for path in parts.files) or "no files on this rank"
+    lost = f", {sum(rejected.values())} values left out" if rejected else ""
+    said = f"Wrote {records} records, {warnings} warnings, {errors} errors{lost}: {files}"
+    return [said, _journal_line(parts)]
+
+
+def _journal_line(parts: Parts) -> str:
+    stats = parts.journal.stats()
+    what = ", ".join(f"{stats.journaled.get(signal, 0)} {name}" for signal, name in _SIGNALS)
+    refused = sum(stats.refused.values())
+    reasons = ", ".join(sorted({reason for _, reason in stats.refused}))
+    left_out = f"; {refused} refused ({reasons})" if refused else ""
+    cut = sum(parts.encoder.faults.values())
+    shortened = f"; {cut} values cut or replaced ({', '.join(sorted(parts.encoder.faults))})" if cut else ""
+    return f"Journal: {what} in {parts.journal.folder}{left_out}{shortened}"

@@ -1,0 +1,50 @@
+"""What every test starts from: no launcher's or user's variables, and no run left open."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import otel_mmlog
+
+_PREFIXES = ("OTEL_", "SLURM_", "OMPI_", "TORCHELASTIC_")
+_NAMES = (
+    "RANK",
+    "WORLD_SIZE",
+    "LOCAL_RANK",
+    "LOCAL_WORLD_SIZE",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+    "TRACEPARENT",
+    "TRACESTATE",
+    "NO_COLOR",
+    "FORCE_COLOR",
+)
+
+MakeRun = Callable[..., "otel_mmlog.Run"]
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of a launcher, of OpenTelemetry or of a terminal."""
+    for name in os.environ:
+        if name in _NAMES or name.startswith(_PREFIXES):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Iterator[MakeRun]:
+    """``otel_mmlog.init`` with files in ``tmp_path`` and a silent console; closes what it made."""
+    runs: list[otel_mmlog.Run] = []
+
+    def make(name: str = "tmp", **options: Any) -> otel_mmlog.Run:
+        run = otel_mmlog.init(name, **{"work_dir": tmp_path, "console": False, **options})
+        runs.append(run)
+        return run
+
+    yield make
+    for run in runs:
+        run.close()
