@@ -34,10 +34,9 @@ from otel_mmlog.otel.spans import current_trace
 from otel_mmlog.otel.tracing import Tracing, start_tracing
 from otel_mmlog.pipeline.handler import RunHandler
 from otel_mmlog.pipeline.jsonl import JSONRenderer
-from otel_mmlog.pipeline.line_file import LineFile
 from otel_mmlog.pipeline.logger import make_stdlib_logger
 from otel_mmlog.pipeline.outputs import ConsoleOutput, FileOutput, Output
-from otel_mmlog.pipeline.rank_files import file_stem, rank_folder, rank_stem, writes_files
+from otel_mmlog.pipeline.rank_files import file_stem, open_rank_files, rank_folder, writes_files
 from otel_mmlog.pipeline.text import TextRenderer
 from otel_mmlog.process_facts import read_facts, read_process_group
 from otel_mmlog.settings import Settings
@@ -255,13 +254,11 @@ def _file_outputs(
         rank,
         lambda: any(known.run_id == identity.run_id for known in read_attempts(marker)),
     )
-    name = rank_stem(folder, stem, rank.rank, identity.run_id)
     render_json = JSONRenderer(rank=rank.rank, run_id=identity.run_id, attempt=identity.attempt).render
     try:
-        json_file = LineFile(folder / f"{name}.jsonl")
-        text_file = LineFile(folder / f"{name}.log")
+        text_file, json_file = open_rank_files(folder, stem, rank.rank, identity.run_id)
     except OSError as error:
-        notes(f"{folder / name}.log cannot be written ({error}): the console and the journal go on")
+        notes(f"the rank's files cannot be written ({error}): the console and the journal go on")
         return [], ()
     outputs: list[Output] = [
         FileOutput("json file", json_file, render_json, once=False),

@@ -41,6 +41,7 @@ class Loops:
         self._summary: Loop | None = None
         self._free_unreported = 0
         self._epoch_under_way: int | None = None
+        self._first_epoch = 0
 
     @property
     def mode(self) -> Mode | None:
@@ -50,11 +51,12 @@ class Loops:
         return self._active[-1].mode if self._active else None
 
     def epochs(self, n: int, start: int | None) -> Iterator[int]:
-        """Yield the epochs ``start`` to ``n - 1``; None starts where a loaded state ended."""
+        """Yield the epochs ``start`` to ``n - 1``; None starts at 0, or once where a loaded state ended."""
         self._max_epochs = n
+        first, self._first_epoch = self._first_epoch if start is None else start, 0
         end_span = self._sink.open_span("train", {})
         try:
-            for epoch in range(self.epoch if start is None else start, n):
+            for epoch in range(first, n):
                 self.epoch = epoch
                 self._epoch_under_way = epoch + 1
                 end_epoch = self._sink.open_span("epoch", {"epoch": epoch + 1})
@@ -144,7 +146,7 @@ class Loops:
 
     def restore(self, state: Mapping[str, int]) -> None:
         """Go on from a `state`."""
-        self.epoch = int(state["epoch"])
+        self.epoch = self._first_epoch = int(state["epoch"])
         self.iter = int(state["iter"])
 
     def _begin(self, mode: Mode, loader: Iterable[Any]) -> Loop:

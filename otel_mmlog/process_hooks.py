@@ -46,7 +46,7 @@ class ProcessHooks:
     def install(self) -> None:
         """Attach everything; the hooks that were there are called after ours."""
         root = logging.getLogger()
-        if root.level == logging.NOTSET or root.level > self._level:
+        if root.level > self._level:
             self._root_level = root.level
             root.setLevel(self._level)
         root.addHandler(self._handler)

@@ -243,7 +243,7 @@ class Run:
         Returns:
             Whether all that was logged is in the journal.
         """
-        if self.closed or os.getpid() != self._pid:
+        if self.closed or self.is_inherited:
             return True
         self._close_loops()
         self.closed = True
@@ -262,6 +262,19 @@ class Run:
         return complete
 
     finish = close
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this is a forked child, and the run its parent's."""
+        return os.getpid() != self._pid
+
+    def detach(self) -> None:
+        """Take a forked child out of its parent's run: nothing it logs from now on is in the parent's files."""
+        self.closed = True
+        self._hooks.remove()
+        self._parts.handler.drop_outputs()
+        self._parts.journal.close()
+        open_runs.remove(self)
 
     def _say_started(self) -> None:
         where = self._parts.identity.rank

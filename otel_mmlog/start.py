@@ -88,6 +88,8 @@ def init(
         trace_ranks=trace_ranks,
     )
     processor = LogProcessor(window_size, by_epoch, custom_cfg, num_digits, log_with_hierarchy, mean_pattern)
+    for run in [run for run in open_runs if run.is_inherited]:
+        run.detach()
     left_open = list(open_runs)
     for run in left_open:
         run.close()

@@ -39,6 +39,21 @@ def records(work_dir: Path, name: str = "tmp") -> list[dict[str, Any]]:
     return [line for line in json_lines(work_dir / f"{name}.jsonl") if "tags" in line]
 
 
+def headers(work_dir: Path) -> list[str]:
+    """``Epoch(train) [1][10/25]`` of each record in ``tmp.jsonl``."""
+    return [record["event"].split("  ")[0] for record in records(work_dir)]
+
+
+def tags(work_dir: Path, name: str) -> list[Any]:
+    """The values of one tag, over the records in ``tmp.jsonl`` that have it."""
+    return [record["tags"][name] for record in records(work_dir) if name in record["tags"]]
+
+
+def bodies(work_dir: Path) -> list[str]:
+    """The texts of the events in ``tmp.jsonl``, without those of start and end."""
+    return [line["event"] for line in events(work_dir)]
+
+
 def text_lines(path: Path) -> list[str]:
     """The lines of a text file, split at newlines only."""
     text = path.read_bytes().decode("utf-8")

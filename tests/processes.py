@@ -8,6 +8,12 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 TIMEOUT_S = 60
+BEGIN = """
+import os, signal, sys, time
+import otel_mmlog
+run = otel_mmlog.init("tmp", work_dir=sys.argv[1], interval=1)
+"""
+"""The start of a program whose first argument is the work_dir."""
 
 
 def python_command(source: str, *arguments: object) -> list[str]:

@@ -45,6 +45,7 @@ INIT = [
 RUN = [
     "checkpoint",
     "close",
+    "detach",
     "epochs",
     "finish",
     "flush",

@@ -64,7 +64,7 @@ def test_wrong_level_in_the_environment_lists_the_levels(
     """The error names the variable and every level."""
     monkeypatch.setenv("OTEL_MMLOG_LOG_LEVEL", "chatty")
     with pytest.raises(
-        ConfigError, match="OTEL_MMLOG_LOG_LEVEL is 'chatty'.*DEBUG, INFO, WARNING, ERROR, CRITICAL"
+        ConfigError, match=r"OTEL_MMLOG_LOG_LEVEL is 'chatty'.*DEBUG, INFO, WARNING, ERROR, CRITICAL"
     ):
         otel_mmlog.init("tmp", work_dir=tmp_path)
 

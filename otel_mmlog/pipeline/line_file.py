@@ -3,11 +3,14 @@
 import contextlib
 import fcntl
 import os
+import time
 import weakref
 from pathlib import Path
 
 _open_files: "weakref.WeakSet[LineFile]" = weakref.WeakSet()
 _fork_hook: list[bool] = []
+_LOCK_TRIES = 10
+_LOCK_PAUSE_S = 0.002
 
 
 class LineFile:
@@ -18,6 +21,9 @@ class LineFile:
     Args:
         path: The file; its folder is made if it is missing (mode 0700, the file 0600).
 
+    Attributes:
+        locked: Whether nobody else has the file open; True on a file system without locks.
+
     Raises:
         OSError: The file cannot be opened for writing.
     """
@@ -27,8 +33,7 @@ class LineFile:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._descriptor = self._open()
         self._torn = not _ends_with_newline(self._descriptor)
-        with contextlib.suppress(OSError):  # a file system without locks: the file works all the same
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.locked = _lock(self._descriptor)
         _reopen_after_fork(self)
 
     def append(self, line: str) -> None:
@@ -83,6 +88,20 @@ def is_free(path: Path) -> bool:
         return True
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock for as long as the descriptor is open; another run's look at it lasts microseconds."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE_S)
+        except OSError:  # a file system without locks: the file works all the same
+            return True
+        else:
+            return True
+    return False
 
 
 def _ends_with_newline(descriptor: int) -> bool:

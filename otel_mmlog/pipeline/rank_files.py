@@ -10,7 +10,7 @@ from typing import Literal
 
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.core.rank import Rank
-from otel_mmlog.pipeline.line_file import is_free
+from otel_mmlog.pipeline.line_file import LineFile, is_free
 
 Layout = Literal["auto", "shared", "separate"]
 
@@ -70,6 +70,25 @@ def rank_stem(folder: Path, stem: str, rank: int, run_id: str) -> str:
     if is_free(folder / f"{wanted}.jsonl") or _last_run_id(folder / f"{wanted}.jsonl") == run_id:
         return wanted
     return f"{stem}_{file_stem(run_id)[:40]}{suffix}"
+
+
+def open_rank_files(folder: Path, stem: str, rank: int, run_id: str) -> tuple[LineFile, LineFile]:
+    """Open the text and the JSON file of this rank.
+
+    Raises:
+        OSError: One of them cannot be opened for writing.
+    """
+    name = rank_stem(folder, stem, rank, run_id)
+    json_file = LineFile(folder / f"{name}.jsonl")
+    if not json_file.locked:  # by a run that opened it since it was free
+        json_file.close()
+        name = rank_stem(folder, stem, rank, run_id)
+        json_file = LineFile(folder / f"{name}.jsonl")
+    try:
+        return LineFile(folder / f"{name}.log"), json_file
+    except OSError:
+        json_file.close()
+        raise
 
 
 def _wait_for(marker: Callable[[], bool]) -> bool:

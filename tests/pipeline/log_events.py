@@ -1,7 +1,7 @@
 """Log events for tests, made as a log call makes them."""
 
 import logging
-from typing import Any
+from typing import Any, NoReturn
 
 from otel_mmlog.core.progress import Progress
 from otel_mmlog.core.record import LogEvent, Record
@@ -48,9 +48,13 @@ def record_event(text: str = "Epoch(train) [1][10/25]  loss: 1.0", **tags: Any) 
 def raised(message: str = "boom") -> ValueError:
     """A ValueError that was raised here, with its traceback."""
     try:
-        raise ValueError(message)
+        _fail(message)
     except ValueError as error:
         return error
+
+
+def _fail(message: str) -> NoReturn:
+    raise ValueError(message)
 
 
 class Unprintable:

@@ -26,5 +26,5 @@ def test_stdlib_levels_keep_their_numbers() -> None:
 @pytest.mark.parametrize("value", ["", "loud", "-1", "0", "51", "1.5", 0, -1, 51, True, None, 1.5])
 def test_anything_else_is_named_with_the_levels(value: object) -> None:
     """The error says what it got and lists what is allowed."""
-    with pytest.raises(ConfigError, match="here is .*DEBUG, INFO, WARNING, ERROR, CRITICAL"):
+    with pytest.raises(ConfigError, match=r"here is .*DEBUG, INFO, WARNING, ERROR, CRITICAL"):
         parse_level(value, "here")  # type: ignore[arg-type]  # what a user may pass all the same

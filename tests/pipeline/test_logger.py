@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -21,7 +20,7 @@ def memory() -> Memory:
 
 
 @pytest.fixture
-def logger(memory: Memory) -> Iterator[Logger]:
+def logger(memory: Memory) -> Logger:
     """A logger at INFO."""
     handler = RunHandler(
         level=logging.INFO,
@@ -30,7 +29,7 @@ def logger(memory: Memory) -> Iterator[Logger]:
         next_seq=itertools.count().__next__,
         current_trace=lambda: None,
     )
-    yield make_logger(make_stdlib_logger("mmengine", logging.INFO, handler))
+    return make_logger(make_stdlib_logger("mmengine", logging.INFO, handler))
 
 
 def test_values_are_attributes(logger: Logger, memory: Memory) -> None:
@@ -75,8 +74,9 @@ def test_percent_signs(logger: Logger, memory: Memory) -> None:
 
 def test_exception(logger: Logger, memory: Memory) -> None:
     """``exception`` and ``exc_info`` bring type, message and traceback along."""
+    empty: dict[str, int] = {}
     try:
-        raise KeyError("k")
+        empty["k"]
     except KeyError as error:
         logger.exception("first")
         caught = error

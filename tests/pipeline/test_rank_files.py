@@ -30,7 +30,7 @@ def refuse_to_look() -> bool:
     raise AssertionError("the marker is nobody's business here")
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1))
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_stem_is_one_file_name(name: str) -> None:
     """No name leads out of the folder, hides its file or is too long for a file system."""
     stem = file_stem(name)
@@ -92,7 +92,7 @@ def test_unknown_layout() -> None:
     """The error lists the three layouts."""
     layouts: tuple[Layout, ...] = ("auto", "shared", "separate")
     assert [check_layout(layout) for layout in layouts] == list(layouts)
-    with pytest.raises(ConfigError, match="layout is 'flat'.*'auto', 'shared', 'separate'"):
+    with pytest.raises(ConfigError, match=r"layout is 'flat'.*'auto', 'shared', 'separate'"):
         check_layout("flat")
 
 

@@ -3,6 +3,7 @@
 import logging
 import time
 import warnings
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -32,13 +33,12 @@ def formatter_of(monkeypatch: pytest.MonkeyPatch) -> Any:
     """mmengine's own formatter, with colours although standard output is no terminal."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from mmengine.logging.logger import MMFormatter
-    from termcolor.termcolor import can_colorize
-
+        formatter = import_module("mmengine.logging.logger").MMFormatter
+    can_colorize = getattr(import_module("termcolor.termcolor"), "can_colorize", None)
     forget = getattr(can_colorize, "cache_clear", lambda: None)  # newer versions remember the answer
     monkeypatch.setenv("FORCE_COLOR", "1")
     forget()
-    yield MMFormatter
+    yield formatter
     forget()
 
 
