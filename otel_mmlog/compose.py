@@ -140,7 +140,7 @@ def _identify(options: Options, settings: Settings, rank: Rank, ordinal: int, no
         settings.environ,
         rank=rank,
         facts=read_facts(ordinal),
-        work_dir=str(options.work_dir),
+        work_dir=str(options.work_dir.absolute()),
         argument=options.run_id,
         remembered=remembered,
     )

@@ -30,8 +30,11 @@ def read_attempts(path: Path) -> list[Attempt]:
 
 
 def last_run_id(work_dir: Path, rank: int) -> str | None:
-    """The run that started last in this folder, or None; rank 0 knows it if this rank is new to it."""
-    for known in (read_attempts(attempts_file(work_dir, rank)), read_attempts(attempts_file(work_dir, 0))):
+    """The run that started last in this folder, or None.
+
+    Rank 0's word counts, so that all ranks agree; the rank's own where rank 0 wrote on another disk.
+    """
+    for known in (read_attempts(attempts_file(work_dir, 0)), read_attempts(attempts_file(work_dir, rank))):
         if known:
             return known[-1].run_id
     return None

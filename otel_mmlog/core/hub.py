@@ -120,7 +120,7 @@ class MessageHub:
         """
         if value.__class__ in _NUMBERS and count.__class__ is int and self._resumed_keys.get(key) is resumed:
             history = self._log_scalars.get(key)
-            if history is not None:
+            if history is not None and (count == 1 or not history.weighted):
                 history.update(value, count)
                 return
         self._update(key, value, count, resumed=resumed, weighted=False)
@@ -128,17 +128,25 @@ class MessageHub:
     def update_weighted(self, key: str, value: Any, count: int = 1) -> None:
         """Append a value that is the mean of `count` items, so that means over it are weighted by the counts.
 
-        A history that exists already keeps the kind of mean that it was created with.
+        A history that exists already keeps the kind of mean that it was created with; the value is put in so
+        that its mean comes out right.
 
         Raises:
             ScalarError: If value or count is not one number.
         """
+        if value.__class__ in _NUMBERS and count.__class__ is int and self._resumed_keys.get(key) is True:
+            history = self._log_scalars.get(key)
+            if history is not None and (count == 1 or history.weighted):
+                history.update(value, count)
+                return
         self._update(key, value, count, resumed=True, weighted=True)
 
     def _update(self, key: str, value: Any, count: Any, *, resumed: bool, weighted: bool) -> None:
         count = plain_number(count)
         if isinstance(count, float):
             raise ScalarError(f"the count of {key!r} must be an int, got {count!r}")
+        if count != 1 and self._is_other_kind(key, weighted=weighted):
+            value = value * count if weighted else value / count
         deferred = self._is_deferred(value)
         number = _checked_tensor(key, value) if deferred else plain_number(value)
         self._set_resumed(key, resumed=resumed)
@@ -155,6 +163,11 @@ class MessageHub:
         self._pending.add(history, index, value)
         if len(self._pending) >= PENDING_MAX:
             self._pending.read()
+
+    def _is_other_kind(self, key: str, *, weighted: bool) -> bool:
+        """Whether the history of `key` holds sums and a mean comes, or the other way round."""
+        history = self._log_scalars.get(key)
+        return history is not None and getattr(history, "weighted", False) is not weighted
 
     @staticmethod
     def _is_deferred(value: Any) -> bool:

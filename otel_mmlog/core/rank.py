@@ -15,7 +15,7 @@ class Rank:
         rank: From 0 to ``world_size - 1`` over all machines.
         local_rank: From 0 to ``local_world_size - 1`` on this machine.
         world_size: Processes of the job.
-        local_world_size: Processes of the job on this machine.
+        local_world_size: Processes of the job on this machine; 0 if nobody says.
         host: Name of this machine.
         source: Who said so: ``"torchrun"``, ``"environment"``, ``"slurm"``, ``"openmpi"``,
             ``"process group"`` or ``"alone"``.
@@ -100,23 +100,32 @@ def _from_launcher(launcher: _Launcher, environ: Mapping[str, str], host: str) -
             f"{launcher.rank}={rank} but {launcher.world_size[0]}={world_size}: a rank is between 0 and "
             f"{world_size - 1}. Check the launcher, or unset both variables to run alone."
         )
-    local_rank = _optional(environ, (launcher.local_rank,))
     local_world_size = _optional(environ, launcher.local_world_size)
-    if local_rank is None or local_world_size is None:
-        nodes = (
-            _optional(environ, ("SLURM_STEP_NUM_NODES", "SLURM_NNODES"))
-            if launcher.source == "slurm"
-            else None
-        )
-        local_world_size = local_world_size or (world_size // nodes if nodes else world_size)
-        local_rank = rank % local_world_size if local_rank is None else local_rank
+    if local_world_size is None and launcher.source == "slurm":
+        nodes = _optional(environ, ("SLURM_STEP_NUM_NODES", "SLURM_NNODES"))
+        local_world_size = world_size // nodes if nodes else None
+    if local_world_size is None:
+        local_world_size = _guess_local_world_size(environ, world_size)
+    local_rank = _optional(environ, (launcher.local_rank,))
+    if local_rank is None:
+        local_rank = rank % local_world_size if local_world_size else 0
     return Rank(rank, local_rank, world_size, local_world_size, host, launcher.source)
 
 
+def _guess_local_world_size(environ: Mapping[str, str], world_size: int) -> int:
+    """All ranks where they meet on this machine's loopback or nowhere; else unknown, alike on every rank."""
+    meeting_point = environ.get("MASTER_ADDR", "")
+    loopback = meeting_point in ("", "localhost", "::1") or meeting_point.startswith("127.")
+    return world_size if loopback or world_size == 1 else 0
+
+
 def _with_local(rank: int, world_size: int, environ: Mapping[str, str], host: str, source: str) -> Rank:
-    local_world_size = _optional(environ, ("LOCAL_WORLD_SIZE",)) or world_size
+    local_world_size = _optional(environ, ("LOCAL_WORLD_SIZE",)) or _guess_local_world_size(
+        environ, world_size
+    )
     local_rank = _optional(environ, ("LOCAL_RANK",))
-    local_rank = rank % local_world_size if local_rank is None else local_rank
+    if local_rank is None:
+        local_rank = rank % local_world_size if local_world_size else 0
     return Rank(rank, local_rank, world_size, local_world_size, host, source)
 
 

@@ -1,5 +1,6 @@
 """What one log interval yields, and what one log call is: the values that every output renders."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -15,6 +16,19 @@ class Source(NamedTuple):
 
 
 CURRENT = Source("current", "1")
+_LARGE = 2**63  # what does not fit 64 bits goes another way in each output
+
+
+def number_json(value: float) -> str:
+    """Return a double as strict JSON: ``0.5``, or the strings ``"NaN"``, ``"Infinity"``, ``"-Infinity"``.
+
+    The strings are those of protobuf's JSON mapping (https://protobuf.dev/programming-guides/json/).
+    """
+    if math.isfinite(value):
+        return repr(value)
+    if math.isnan(value):
+        return '"NaN"'
+    return '"Infinity"' if value > 0 else '"-Infinity"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,7 @@ class Record:
         text: The MMEngine line without its prefix.
         time_ns: Unix time in nanoseconds; one timestamp for all points of the record.
         rank: The rank that made the record.
+        numbers: The tags that are numbers, as `number_json` writes them.
     """
 
     kind: Literal["iter", "epoch"]
@@ -40,6 +55,16 @@ class Record:
     text: str
     time_ns: int
     rank: int = 0
+    numbers: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # three outputs write the same numbers, and writing a float costs more than all else about it
+        numbers = {
+            tag: number_json(value) if type(value) is float else str(value)
+            for tag, value in self.tags.items()
+            if type(value) is float or (type(value) is int and abs(value) < _LARGE)
+        }
+        object.__setattr__(self, "numbers", numbers)
 
 
 @dataclass(frozen=True, slots=True)

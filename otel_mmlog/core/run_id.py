@@ -77,22 +77,25 @@ def find_run_id(
     if remembered is not None:
         return RunId(remembered, "work_dir")
     suffix = f"-{facts.ordinal}" if facts.ordinal else ""
-    launched = _from_launcher(environ)
+    launched = _from_launcher(environ, rank)
     if launched is not None:
         return RunId(launched.value + suffix, launched.source)
     if rank.world_size == 1:
         return RunId(_digest(facts.boot, rank.host, facts.self_key, str(facts.ordinal)), "process")
     if rank.one_machine:
-        return RunId(_digest(facts.boot, rank.host, facts.parent_key, str(facts.ordinal)), "parent process")
+        port = environ.get("MASTER_PORT", "")
+        started_by = (facts.boot, rank.host, facts.parent_key, port, work_dir, str(facts.ordinal))
+        return RunId(_digest(*started_by), "parent process")
     return _from_master(environ, work_dir, facts.ordinal)
 
 
-def _from_launcher(environ: Mapping[str, str]) -> RunId | None:
+def _from_launcher(environ: Mapping[str, str], rank: Rank) -> RunId | None:
     # Static and even some c10d rendezvous give the literal "none".
     elastic = environ.get("TORCHELASTIC_RUN_ID", "none")
     if elastic not in ("none", ""):
         return RunId(_printable(elastic), "TORCHELASTIC_RUN_ID")
-    if environ.get("SLURM_JOB_ID") and environ.get("SLURM_STEP_ID"):
+    # A process alone in a step may be one of many that somebody starts in a shell there.
+    if rank.source == "slurm" and rank.world_size > 1 and environ.get("SLURM_JOB_ID"):
         return RunId(_printable(f"{environ['SLURM_JOB_ID']}.{environ['SLURM_STEP_ID']}"), "SLURM_JOB_ID")
     return None
 
@@ -100,12 +103,13 @@ def _from_launcher(environ: Mapping[str, str]) -> RunId | None:
 def _from_master(environ: Mapping[str, str], work_dir: str, ordinal: int) -> RunId:
     address = environ.get("MASTER_ADDR", "")
     port = environ.get("MASTER_PORT", "")
+    step = f"{environ.get('SLURM_JOB_ID', '')}.{environ.get('SLURM_STEP_ID', '')}"
     warning = (
         "several machines, but no run id: it was derived from MASTER_ADDR, MASTER_PORT and work_dir, so the next "
         "run with the same three will count as an attempt of this one. Set OTEL_MMLOG_RUN_ID to a name of your "
         "own on all machines, or start torchrun with --rdzv-id."
     )
-    return RunId(_digest(address, port, work_dir, str(ordinal)), "master address", warning)
+    return RunId(_digest(address, port, step, work_dir, str(ordinal)), "master address", warning)
 
 
 def _printable(value: str) -> str:

@@ -87,12 +87,16 @@ class PendingTensors:
 
     def read(self) -> None:
         """Read all of them, in one transfer from each device, and fill their slots."""
-        waiting, self._waiting = self._waiting, []
         by_device: dict[Any, list[tuple[Slot, int, Any]]] = {}
-        for entry in waiting:
+        for entry in self._waiting:
             by_device.setdefault(entry[2].device, []).append(entry)
-        for entries in by_device.values():
-            values = _read_together([tensor for _, _, tensor in entries])
+        read = {
+            device: _read_together([tensor for _, _, tensor in waiting])
+            for device, waiting in by_device.items()
+        }
+        self._waiting = []  # only now: what a failing device did not give must not stay a placeholder
+        for device, values in read.items():
+            entries = by_device[device]
             for (slot, index, tensor), value in zip(entries, values, strict=True):
                 slot.fill(index, float(value) if tensor.is_floating_point() else int(value))
 

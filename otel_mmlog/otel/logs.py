@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otel_mmlog.core.record import LogEvent, Record
+from otel_mmlog.core.record import LogEvent, Record, number_json
 from otel_mmlog.otel import semconv
 from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
-from otel_mmlog.otel.values import Plain, Values, clean, number_json, quote
+from otel_mmlog.otel.values import Plain, Values, clean, number_value, quote
 
 _MAX_CACHED_KEYS = 10_000
 _SEVERITIES = {10: 5, 20: 9, 30: 13, 40: 17, 50: 21}
@@ -158,7 +158,8 @@ def _add_record(
         if tag in (semconv.EPOCH, semconv.ITER):
             continue  # the progress says the same
         if room and tag and tag not in attributes:
-            attributes[values.key(tag)] = values.any_value(value)
+            text = record.numbers.get(tag)
+            attributes[values.key(tag)] = number_value(value, text) if text else values.any_value(value)
             room -= 1
         else:
             rest[tag] = value

@@ -4,12 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from otel_mmlog.core.record import CURRENT, Record, Source
+from otel_mmlog.core.record import CURRENT, Record, Source, number_json
 from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.names import MetricNames, unit_of
 from otel_mmlog.otel.semconv import METHOD, WINDOW
-from otel_mmlog.otel.values import INT64_MAX, INT64_MIN, Values, attributes_json, number_json, quote
+from otel_mmlog.otel.values import INT64_MAX, INT64_MIN, Values, attributes_json, quote
 
 MAX_SERIES = 10_000
 _POINTS_A_METRIC = 500
@@ -56,7 +56,7 @@ class MetricsEncoder:
         points: dict[str, str] | None = {} if self._has_aliases else None
         metrics: list[str] = []
         for tag, value in record.tags.items():
-            number = _number(value)
+            number = _number(value, record.numbers.get(tag))
             if number is None:
                 continue
             source = sources.get(tag, CURRENT)
@@ -134,14 +134,19 @@ def _metric_head(name: str, unit: str) -> str:
     return f'{{"name":{quote(name)},{unit_json}"gauge":{{"dataPoints":['
 
 
-def _number(value: Any) -> str | None:
-    """Return a point from behind its time to behind its value, or None for what is no number."""
+def _number(value: Any, text: str | None = None) -> str | None:
+    """Return a point from behind its time to behind its value, or None for what is no number.
+
+    Args:
+        value: Anything.
+        text: The value as text, if somebody has written it already.
+    """
     kind = type(value)
     if kind is float:
-        return f'","asDouble":{number_json(value)}'
+        return f'","asDouble":{text or number_json(value)}'
     if kind is int:
         if INT64_MIN <= value <= INT64_MAX:
-            return f'","asInt":"{value}"'
+            return f'","asInt":"{text or value}"'
         return f'","asDouble":{number_json(_as_double(value))}'
     if isinstance(value, (float, int)):
         return _number(float.__float__(value) if isinstance(value, float) else int.__index__(value))

@@ -4,7 +4,13 @@ import hashlib
 import re
 from collections.abc import Callable
 
-from otel_mmlog.otel.semconv import METRIC_PREFIX, PROMETHEUS_UNIT_SUFFIXES, RAW_METRIC_PREFIX, UNITS
+from otel_mmlog.otel.semconv import (
+    METRIC_PREFIX,
+    PROMETHEUS_UNIT_SUFFIXES,
+    RAW_METRIC_PREFIX,
+    RESERVED_TAGS,
+    UNITS,
+)
 
 MAX_NAME_CHARS = 255
 _MODES = ("train/", "val/", "test/")
@@ -23,6 +29,9 @@ class MetricNames:
         self._on_collision = on_collision
         self._names: dict[str, str] = {}
         self._owners: dict[str, str] = {}
+        for mode in _MODES:
+            for tag in RESERVED_TAGS:  # dashboards join on these: no tag of a user may take their names
+                self.name_for(mode.rstrip("/"), tag)
 
     def name_for(self, mode: str, tag: str) -> str:
         """Return the metric of a tag: ``mmlog.train.loss`` for ``loss`` or ``train/loss`` of mode train."""

@@ -22,6 +22,8 @@ METRIC_PREFIX: Final = "mmlog."
 RAW_METRIC_PREFIX: Final = "mmlog.raw."
 UNITS: Final = {"time": "s", "data_time": "s", "eta": "s", "memory": "MiBy"}
 """Tag -> UCUM unit. Other tags have none: a unit of ``1`` would make Prometheus append ``_ratio``."""
+RESERVED_TAGS: Final = ("iter", "epoch", "eta", "memory", "time", "data_time")
+"""Tags that records have by themselves."""
 PROMETHEUS_UNIT_SUFFIXES: Final = {"s": "seconds", "MiBy": "mebibytes"}
 
 # data point attributes

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import islice
 from typing import Any, TypeAlias
 
+from otel_mmlog.core.record import number_json
 from otel_mmlog.otel.limits import Limits
 
 Plain: TypeAlias = "bool | int | float | str | bytes | list[Plain] | dict[str, Plain] | None"
@@ -177,13 +178,9 @@ def _integer(value: int) -> int | str:
     return str(value) if value.bit_length() <= _MAX_INT_BITS else f"<int of {value.bit_length()} bits>"
 
 
-def number_json(value: float) -> str:
-    """Return a double as protobuf's JSON writes it: ``0.5``, ``"NaN"``, ``"-Infinity"``."""
-    if math.isfinite(value):
-        return repr(value)
-    if math.isnan(value):
-        return '"NaN"'
-    return '"Infinity"' if value > 0 else '"-Infinity"'
+def number_value(value: int | float, text: str) -> str:
+    """Return the AnyValue of a number, of at most 64 bits if it is an int, that is written as ``text`` already."""
+    return f'{{"intValue":"{text}"}}' if type(value) is int else f'{{"doubleValue":{text}}}'
 
 
 def plain_json(value: Plain) -> str:

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from otel_mmlog.core.record import LogEvent, Record
@@ -43,12 +45,11 @@ class JSONRenderer:
         }
         if event.event_name is not None:
             line["event_name"] = event.event_name
-        if event.record is not None:
-            _add_record(line, event.record)
-        for key, value in event.attributes.items():
-            line[_free(key, line)] = value
-        _add_context(line, event)
-        return to_json(line)
+        if event.record is None:
+            return to_json({**line, **_rest(event, line)})
+        _add_position(line, event.record)
+        rest = to_json(_rest(event, {**line, "tags": None}))
+        return f'{to_json(line)[:-1]}, "tags": {_tags(event.record)}{", " if len(rest) > 2 else ""}{rest[1:]}'
 
     def _time(self, time_ns: int) -> str:
         second, rest_ns = divmod(time_ns, 1_000_000_000)
@@ -58,15 +59,12 @@ class JSONRenderer:
         return f"{self._stamp}.{rest_ns // 1000:06d}Z"
 
 
-def _add_record(line: dict[str, Any], record: Record) -> None:
+def _add_position(line: dict[str, Any], record: Record) -> None:
     progress = record.progress
     line["mode"] = progress.mode
     line["epoch"] = progress.epoch
     line["iter"] = progress.iter
     line["step"] = step_of(record)
-    line["tags"] = {
-        name: value if type(value) is int else plain(value) for name, value in record.tags.items()
-    }
 
 
 def step_of(record: Record) -> int:
@@ -76,22 +74,37 @@ def step_of(record: Record) -> int:
     return record.progress.iter
 
 
-def _add_context(line: dict[str, Any], event: LogEvent) -> None:
+def _tags(record: Record) -> str:
+    numbers = record.numbers
+    pairs = [
+        f"{_quoted(tag)}: {numbers.get(tag) or to_json(plain(value))}" for tag, value in record.tags.items()
+    ]
+    return f"{{{', '.join(pairs)}}}"
+
+
+@lru_cache(maxsize=10_000)
+def _quoted(name: str) -> str:
+    return to_json(name)
+
+
+def _rest(event: LogEvent, taken: Mapping[str, Any]) -> dict[str, Any]:
+    """What the caller bound and where the call was; a name that is taken gets a ``_`` behind it."""
+    rest: dict[str, Any] = {}
+
+    def add(key: Any, value: Any) -> None:
+        name = str(key)
+        while name in taken or name in rest:
+            name += "_"
+        rest[name] = value
+
+    for key, value in event.attributes.items():
+        add(key, value)
     if event.trace is not None:
-        line[_free("trace_id", line)] = f"{event.trace.trace_id:032x}"
-        line[_free("span_id", line)] = f"{event.trace.span_id:016x}"
+        add("trace_id", f"{event.trace.trace_id:032x}")
+        add("span_id", f"{event.trace.span_id:016x}")
     if event.level >= logging.ERROR and event.code is not None:
-        line[_free("source", line)] = f"{event.code.pathname}:{event.code.line}"
+        add("source", f"{event.code.pathname}:{event.code.line}")
     if event.exception is not None:
-        line[_free("exception", line)] = {
-            "type": event.exception.type,
-            "message": event.exception.message,
-            "stacktrace": event.exception.stacktrace,
-        }
-
-
-def _free(key: str, line: dict[str, Any]) -> str:
-    key = str(key)
-    while key in line:
-        key += "_"
-    return key
+        error = event.exception
+        add("exception", {"type": error.type, "message": error.message, "stacktrace": error.stacktrace})
+    return rest

@@ -35,8 +35,8 @@ def _plain(value: Any, depth: int, visit: Callable[[], int]) -> Any:
         return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
 
 
-def to_json(value: Mapping[str, Any]) -> str:
-    """Return one line of strict JSON, without raw control characters or Unicode line ends."""
+def to_json(value: Any) -> str:
+    """Return a value as one line of strict JSON, without raw control characters or Unicode line ends."""
     try:
         text = _encode(value)
     except Exception:  # noqa: BLE001 - a value of any type may raise anything; it then costs itself only

@@ -38,6 +38,14 @@ def test_new_rank_asks_rank_0(tmp_path: Path) -> None:
     assert last_run_id(tmp_path, 7) == "a"
 
 
+def test_all_ranks_resume_what_rank_0_remembers(tmp_path: Path) -> None:
+    """A run that some ranks did not take part in does not make them resume another."""
+    remember(tmp_path, 1, Attempt("a", 0))
+    remember(tmp_path, 0, Attempt("a", 0))
+    remember(tmp_path, 0, Attempt("b", 0))
+    assert last_run_id(tmp_path, 0) == last_run_id(tmp_path, 1) == "b"
+
+
 @pytest.mark.parametrize("torn", [b'{"run_id": "b", "att', b"\xff\x00", b"[]", b'{"run_id": "b"}', b"7"])
 def test_corrupt_line_costs_itself(tmp_path: Path, torn: bytes) -> None:
     """A torn or foreign line is passed over; what is whole around it counts."""

@@ -194,3 +194,15 @@ def test_meta_tensors_are_refused() -> None:
     """A tensor without a value is refused by an ordinary hub too."""
     with pytest.raises(ScalarError, match="meta"):
         MessageHub("meta").update_scalar("x", torch.ones((), device="meta"))
+
+
+def test_sums_and_means_of_one_scalar_can_be_mixed() -> None:
+    """A mean of 32 items and a sum of 32 items go into one history, whichever made it: the mean is right."""
+    for first in ("sum", "mean"):
+        hub = MessageHub(f"mixed-{first}")
+        if first == "sum":
+            hub.update_scalar("train/loss", 32.0, 32)
+        hub.update_weighted("train/loss", 1.0, 32)
+        hub.update_scalar("train/loss", 32.0, 32)
+        hub.update_weighted("train/loss", 1.0, 2)
+        assert hub.get_scalar("train/loss").mean() == 1.0

@@ -50,6 +50,14 @@ def test_bare_rank_and_world_size() -> None:
     assert found({"RANK": "1", "WORLD_SIZE": "4"}) == Rank(1, 1, 4, 4, "node1", "environment")
 
 
+def test_bare_rank_that_meets_elsewhere() -> None:
+    """With a master that may be another machine, how many ranks are here is unknown, alike on every rank."""
+    for number in (0, 1):
+        place = found({"RANK": str(number), "WORLD_SIZE": "2", "MASTER_ADDR": "trainer-master-0"})
+        assert (place.local_rank, place.local_world_size, place.one_machine) == (0, 0, False)
+    assert found({"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}).one_machine
+
+
 def test_bare_rank_with_local_world_size() -> None:
     """The local rank follows from the ranks a machine has."""
     environ = {"RANK": "13", "WORLD_SIZE": "16", "LOCAL_WORLD_SIZE": "8"}

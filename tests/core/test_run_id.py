@@ -38,14 +38,14 @@ def test_order_of_sources() -> None:
     assert chosen(environ, remembered="old") == RunId("old", "work_dir")
     assert chosen(environ) == RunId("elastic", "TORCHELASTIC_RUN_ID")
     del environ["TORCHELASTIC_RUN_ID"]
-    assert chosen(environ) == RunId("77.2", "SLURM_JOB_ID")
+    assert chosen(environ, Rank(1, 1, 4, 4, "node1", "slurm")) == RunId("77.2", "SLURM_JOB_ID")
 
 
 def test_none_of_torchelastic_is_no_id() -> None:
     """``none`` is what every static rendezvous is called: two jobs must not share it."""
     environ = {"TORCHELASTIC_RUN_ID": "none"}
     assert chosen(environ, rank(0)).source == "parent process"
-    assert chosen({**environ, **SLURM}, rank(0)).value == "77.2"
+    assert chosen({**environ, **SLURM}, rank(0)).source == "parent process"
 
 
 def test_slurm_job_without_step_gives_no_id() -> None:
@@ -77,6 +77,22 @@ def test_ranks_of_one_machine_agree() -> None:
     assert len(ids) == 1
     assert chosen(place=rank(0), facts=FACTS._replace(parent_key="12@9")).value not in ids
     assert all(chosen(place=rank(n)).warning is None for n in range(4))
+
+
+def test_two_jobs_of_one_shell_differ_by_port_or_folder() -> None:
+    """Hand-started ranks have the shell as parent: another port or work_dir makes another run."""
+    environ = {"MASTER_PORT": "29500"}
+    ids = {
+        chosen(environ, rank(0)).value,
+        chosen({"MASTER_PORT": "29501"}, rank(0)).value,
+        chosen(environ, rank(0), work_dir="b").value,
+    }
+    assert len(ids) == 3
+
+
+def test_a_single_process_in_a_slurm_step_is_not_the_step() -> None:
+    """Several trainings can be started in one interactive step: none of them is named by it."""
+    assert chosen(SLURM, Rank(0, 0, 1, 1, "node1", "slurm")).source == "process"
 
 
 def test_several_machines_agree_and_are_warned() -> None:

@@ -44,7 +44,7 @@ def test_the_second_of_two_that_prometheus_would_merge_is_renamed(first: str, se
     assert names.name_for("train", first) == alone
     renamed = names.name_for("train", second)
     assert names.name_for("train", second) == renamed
-    assert renamed != MetricNames(ignore).name_for("train", second)
+    assert renamed != f"mmlog.train.{second.replace('/', '.')}"
     assert prometheus_name(renamed, "") != prometheus_name(alone, "")
     assert len(warnings) == 1
     assert second in warnings[0]
@@ -77,3 +77,15 @@ def test_long_names_are_cut_and_stay_different() -> None:
 def test_names_never_carry_what_has_no_utf8_or_ends_a_line() -> None:
     """Lone surrogates, control characters and white space become underscores."""
     assert MetricNames(ignore).name_for("train", "a\ud800b\nc\x00d") == "mmlog.train.a_b_c_d"
+
+
+@pytest.mark.parametrize("tag", ["iter ", "epoch!", "data.time_seconds", "time_seconds"])
+def test_no_tag_takes_the_name_of_the_records_own_metrics(tag: str) -> None:
+    """Dashboards join on mmlog.train.iter: a tag that would be the same in Prometheus is renamed, first or not."""
+    warnings: list[str] = []
+    names = MetricNames(warnings.append)
+    names.name_for("train", tag)
+    assert len(warnings) == 1
+    assert names.name_for("train", "iter") == "mmlog.train.iter"
+    assert names.name_for("train", "data_time") == "mmlog.train.data_time"
+    assert len(warnings) == 1
