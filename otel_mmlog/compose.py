@@ -1,9 +1,8 @@
-"""Puts the parts of a run together: rank, run id, files, journal, spans and logger."""
+"""Puts the parts of a run together: files, journal, spans and logger."""
 
 import itertools
 import logging
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,11 @@ from typing import Any
 from otel_mmlog.core.attempts import (
     Attempt,
     attempts_file,
-    last_run_id,
-    next_attempt,
     read_attempts,
     remember,
 )
-from otel_mmlog.core.rank import Rank, find_rank
-from otel_mmlog.core.run_id import find_run_id
+from otel_mmlog.core.rank import Rank
+from otel_mmlog.identify import Identity
 from otel_mmlog.options import Options
 from otel_mmlog.otel.encode import Encoder
 from otel_mmlog.otel.exporters import JournalMetricExporter, JournalSpanExporter
@@ -34,23 +31,13 @@ from otel_mmlog.otel.spans import current_trace
 from otel_mmlog.otel.tracing import Tracing, start_tracing
 from otel_mmlog.pipeline.handler import RunHandler
 from otel_mmlog.pipeline.jsonl import JSONRenderer
-from otel_mmlog.pipeline.logger import make_stdlib_logger
+from otel_mmlog.pipeline.logger import RunLogger
 from otel_mmlog.pipeline.outputs import ConsoleOutput, FileOutput, Output
 from otel_mmlog.pipeline.rank_files import file_stem, open_rank_files, rank_folder, writes_files
 from otel_mmlog.pipeline.text import TextRenderer
-from otel_mmlog.process_facts import read_facts, read_process_group
 from otel_mmlog.settings import Settings
 
 UNCAUGHT = "mmlog.exception"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Which run, which attempt at it, and which of its processes."""
-
-    rank: Rank
-    run_id: str
-    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +56,7 @@ class Parts:
     files: tuple[Path, ...]
 
 
-def compose(options: Options, settings: Settings, ordinal: int) -> Parts:
+def compose(options: Options, settings: Settings, identity: Identity) -> Parts:
     """Build the parts of a run.
 
     Nothing that the disk refuses stops this: it is one WARNING, and the run goes on without.
@@ -77,20 +64,17 @@ def compose(options: Options, settings: Settings, ordinal: int) -> Parts:
     Args:
         options: The arguments of ``init``.
         settings: The environment.
-        ordinal: How many runs this process made before.
-
-    Raises:
-        ConfigError: The environment holds a value that cannot be used.
+        identity: Which run, and which of its processes.
     """
-    notes = _Notes()
-    rank = find_rank(settings.environ, host=socket.gethostname(), process_group=read_process_group())
-    identity = _identify(options, settings, rank, ordinal, notes)
+    notes = _Notes(identity.warnings)
+    _remember(options, identity, notes)
     resource = _make_resource(options, settings, identity, notes)
     encoder = _make_encoder(settings, identity, resource, notes)
     journal = _make_journal(options, settings, identity.rank, notes)
     next_seq = itertools.count().__next__
     journal_output = JournalOutput(journal, encoder, metrics=settings.metrics, logs=settings.logs)
     tracing = _start_tracing(options, settings, identity, resource, encoder, journal)
+    journal.preface = tracing.open_starts if settings.logs else bytes
     outputs, files = _file_outputs(options, identity, notes)
     handler = RunHandler(
         level=options.log_level,
@@ -100,7 +84,7 @@ def compose(options: Options, settings: Settings, ordinal: int) -> Parts:
         current_trace=current_trace,
     )
     notes.send_to(handler.tell)
-    logger = make_stdlib_logger(options.logger_name, options.log_level, handler)
+    logger = RunLogger(options.logger_name, options.log_level, handler, prints=options.console)
     return Parts(
         identity,
         encoder,
@@ -118,9 +102,9 @@ def compose(options: Options, settings: Settings, ordinal: int) -> Parts:
 class _Notes:
     """Holds warnings back until there is a handler that can tell them."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: Sequence[str]) -> None:
         self.no_folder = False
-        self._held: list[str] = []
+        self._held = list(held)
         self._send: Callable[[str], None] = self._held.append
 
     def __call__(self, message: str) -> None:
@@ -132,28 +116,14 @@ class _Notes:
             send(message)
 
 
-def _identify(options: Options, settings: Settings, rank: Rank, ordinal: int, notes: _Notes) -> Identity:
-    remembered = last_run_id(options.work_dir, rank.rank) if options.resume else None
-    if options.resume and remembered is None:
-        notes(f"resume=True, but no run is remembered in {options.work_dir}: this is a new one")
-    run_id = find_run_id(
-        settings.environ,
-        rank=rank,
-        facts=read_facts(ordinal),
-        work_dir=str(options.work_dir.absolute()),
-        argument=options.run_id,
-        remembered=remembered,
-    )
-    if run_id.warning is not None and rank.rank == 0:
-        notes(run_id.warning)
-    attempt = next_attempt(options.work_dir, rank.rank, run_id.value)
+def _remember(options: Options, identity: Identity, notes: _Notes) -> None:
+    """Make the run's folder, and count this start there."""
     try:
         options.work_dir.mkdir(parents=True, exist_ok=True)
-        remember(options.work_dir, rank.rank, Attempt(run_id.value, attempt))
+        remember(options.work_dir, identity.rank.rank, Attempt(identity.run_id, identity.attempt))
     except OSError as error:
         notes.no_folder = True
         notes(f"work_dir {options.work_dir} cannot be written ({error}): no files are kept, training goes on")
-    return Identity(rank, run_id.value, attempt)
 
 
 def _make_resource(options: Options, settings: Settings, identity: Identity, notes: _Notes) -> dict[str, Any]:

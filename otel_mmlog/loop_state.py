@@ -1,13 +1,16 @@
 """One loop that is under way, and what the loops need of a run."""
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Mode, Progress
 
+Batch = TypeVar("Batch")
 EndSpan = Callable[[], None]
 
 MODES: tuple[Mode, ...] = ("train", "val", "test")
@@ -39,13 +42,17 @@ class Loop:
     Attributes:
         mode: What runs.
         loader_len: Batches of the loader, or None if it has no length.
+        totals: For each history, how many values it had when the loop began.
+        end_span: Ends the loop's span.
         done: Batches whose iteration is over.
         unreported: Train iterations since the last record.
+        left: Iterations to do, or None for all that the loader has.
         touched: Whether something was logged since the last batch was handed out.
-        mark_s: When the current iteration began, by the monotonic clock.
+        began_s: When the loop began, by the monotonic clock.
+        mark_s: When the current iteration began.
         data_time_s: What the current batch took to arrive.
-        totals: For each history, how many values it had when the loop began.
-        totals_at_end: The same when the loop ended; empty while it runs.
+        totals_at_end: The totals when the loop ended; empty while it runs.
+        closed: Whether the loop is over; its loader may go on, and counts no more.
     """
 
     mode: Mode
@@ -54,11 +61,41 @@ class Loop:
     end_span: EndSpan
     done: int = 0
     unreported: int = 0
+    left: int | None = None
     touched: bool = False
+    began_s: float = field(default_factory=time.perf_counter)
     mark_s: float = field(default_factory=time.perf_counter)
     data_time_s: float = 0.0
     totals_at_end: dict[str, int] = field(default_factory=dict)
     closed: bool = False
+
+    def is_over(self) -> bool:
+        """Whether as many iterations were done as there were to do."""
+        return self.left is not None and self.done >= self.left
+
+    def batches(self, loader: Iterable[Batch], *, repeat: bool) -> Iterator[Batch]:
+        """Yield the batches of one pass, or of as many as it takes until somebody stops."""
+        for round_ in itertools.count():
+            if round_:
+                set_epoch(loader, round_)
+            empty = True
+            for batch in loader:
+                empty = False
+                self.data_time_s = time.perf_counter() - self.mark_s
+                self.touched = False
+                yield batch
+            if empty or not repeat:
+                return
+
+    def end_iteration(self, hub: MessageHub) -> float:
+        """Count an iteration, put its times into the hub, and return how many seconds it took."""
+        now_s = time.perf_counter()
+        elapsed_s, self.mark_s = now_s - self.mark_s, now_s
+        hub.update_scalar(f"{self.mode}/data_time", self.data_time_s)
+        hub.update_scalar(f"{self.mode}/time", elapsed_s)
+        self.done += 1
+        self.touched = False
+        return elapsed_s
 
 
 def length_of(loader: Iterable[Any]) -> int | None:
@@ -73,10 +110,12 @@ def length_of(loader: Iterable[Any]) -> int | None:
 
 
 def set_epoch(loader: Iterable[Any], epoch: int) -> None:
-    """Let a distributed sampler shuffle anew, as MMEngine's iteration-based loop does."""
-    set_sampler_epoch = getattr(getattr(loader, "sampler", None), "set_epoch", None)
-    if callable(set_sampler_epoch):
-        set_sampler_epoch(epoch)
+    """Let a distributed sampler, of items or of batches, shuffle anew, as MMEngine's iteration-based loop does."""
+    for owner in (loader, getattr(loader, "batch_sampler", None)):
+        set_sampler_epoch = getattr(getattr(owner, "sampler", None), "set_epoch", None)
+        if callable(set_sampler_epoch):
+            set_sampler_epoch(epoch)
+            return
 
 
 def end_nothing() -> None:

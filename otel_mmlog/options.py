@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from opentelemetry.sdk.trace import SpanLimits
+
 from otel_mmlog.core.checks import check_count
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.otel.limits import read_limits
 from otel_mmlog.pipeline.levels import parse_level
 from otel_mmlog.pipeline.rank_files import Layout, check_layout, file_stem
 from otel_mmlog.settings import Settings
@@ -59,6 +62,7 @@ def check_options(
     for name in ("by_epoch", "distributed", "ignore_last", "resume", "console"):
         if not isinstance(rest[name], bool):
             raise ConfigError(f"{name} is {rest[name]!r}, but it is True or False.")
+    _check_environment(settings)
     check_count(rest["interval"], "interval")
     check_count(rest["trace_ranks"], "trace_ranks")
     return Options(
@@ -72,6 +76,16 @@ def check_options(
         logger_name=_logger_name(rest.pop("logger_name")),
         **rest,
     )
+
+
+def _check_environment(settings: Settings) -> None:
+    """Check OpenTelemetry's limits, which are read again where they are used."""
+    read_limits(settings.environ)
+    if settings.traces:
+        try:
+            SpanLimits()
+        except ValueError as error:
+            raise ConfigError(f"OpenTelemetry cannot use its environment variables: {error}") from error
 
 
 def _work_dir(work_dir: object, experiment_name: str) -> Path:

@@ -2,13 +2,14 @@
 
 import atexit
 import logging
-import os
 import sys
 import threading
 import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TextIO
+
+from otel_mmlog.termination import Termination
 
 THREAD = "a thread"
 """Where an exception was raised that does not end the process."""
@@ -17,7 +18,7 @@ ExceptionCallback = Callable[[BaseException, str], None]
 
 
 class ProcessHooks:
-    """Root handler, uncaught exceptions, warnings and the end of the process.
+    """Root handler, uncaught exceptions, warnings, SIGTERM and the end of the process.
 
     What someone else put over one of these hooks meanwhile stays.
 
@@ -26,6 +27,7 @@ class ProcessHooks:
         level: The root logger is opened to this level if it is stricter.
         on_exception: Called with an uncaught exception and where it was raised.
         on_exit: Called when the interpreter ends.
+        on_terminate: Called with what SIGTERM is to the run, before the process dies of it.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class ProcessHooks:
         level: int,
         on_exception: ExceptionCallback,
         on_exit: Callable[[], Any],
+        on_terminate: Callable[[BaseException], Any],
     ) -> None:
         self._handler = handler
         self._level = level
         self._on_exception = on_exception
         self._on_exit = on_exit
-        self._pid = os.getpid()
+        self._termination = Termination(on_terminate)
+        self._installed = False
         self._root_level: int | None = None
 
     def install(self) -> None:
@@ -54,9 +58,18 @@ class ProcessHooks:
         self._previous_threadhook, threading.excepthook = threading.excepthook, self._threadhook
         self._previous_showwarning, warnings.showwarning = warnings.showwarning, self._showwarning
         atexit.register(self._on_exit)
+        self._termination.install()
+        self._installed = True
+
+    def ensure(self) -> None:
+        """Attach the handler again where a ``dictConfig`` or a ``basicConfig(force=True)`` has taken it off."""
+        if self._installed:
+            logging.getLogger().addHandler(self._handler)
 
     def remove(self) -> None:
         """Take off what is still ours."""
+        self._installed = False
+        self._termination.remove()
         atexit.unregister(self._on_exit)
         root = logging.getLogger()
         root.removeHandler(self._handler)

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import operator
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,19 +15,24 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from otel_mmlog.compose import compose
 from otel_mmlog.core.checks import check_count
-from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.log_processor import LogProcessor
 from otel_mmlog.emitter import Emitter
-from otel_mmlog.loop import Batch, Loops
+from otel_mmlog.identify import Identity
+from otel_mmlog.loop import Loops
+from otel_mmlog.loop_state import Batch
 from otel_mmlog.options import Options
 from otel_mmlog.otel import semconv
 from otel_mmlog.pipeline.logger import make_logger
 from otel_mmlog.process_hooks import THREAD, ProcessHooks
 from otel_mmlog.raw_points import RawPoints
-from otel_mmlog.scalars import ScalarLog, split_modes
+from otel_mmlog.run_state import VERSION, read_state
+from otel_mmlog.scalar_router import ScalarRouter
+from otel_mmlog.scalars import ScalarLog
 from otel_mmlog.settings import Settings
+from otel_mmlog.sized_iterator import SizedIterator
 from otel_mmlog.summary import closing_lines
+from otel_mmlog.told import TellOnce
 
 open_runs: "list[Run]" = []
 """The run of this process, if one is open."""
@@ -51,17 +55,23 @@ class Run:
     """
 
     def __init__(
-        self, options: Options, settings: Settings, processor: LogProcessor, *, ordinal: int
+        self,
+        options: Options,
+        settings: Settings,
+        processor: LogProcessor,
+        identity: Identity,
+        *,
+        ordinal: int,
     ) -> None:
-        self._parts = parts = compose(options, settings, ordinal)
+        self._parts = parts = compose(options, settings, identity)
         self._options = options
         self._processor = processor
         self._pid = os.getpid()
         self._error: BaseException | None = None
-        self.run_id = parts.identity.run_id
-        self.attempt = parts.identity.attempt
-        self.rank = parts.identity.rank.rank
-        self.world_size = parts.identity.rank.world_size
+        self.run_id = identity.run_id
+        self.attempt = identity.attempt
+        self.rank = identity.rank.rank
+        self.world_size = identity.rank.world_size
         self.work_dir = options.work_dir
         self.files = parts.files
         self.config: dict[str, Any] = dict(options.config)
@@ -72,7 +82,9 @@ class Run:
         self.logger = make_logger(parts.logger)
         self._raw = RawPoints(self.hub, parts.journal_output.write_raw) if options.steps == "every" else None
         self._emitter = Emitter(parts, processor, self.hub, self._raw)
-        self._scalars = ScalarLog(self.hub, parts.handler.tell)
+        self._tell = TellOnce(parts.handler.tell)
+        self._tell_lost = TellOnce(logging.getLogger(__name__).warning)
+        self._scalars = ScalarLog(self.hub, self._tell)
         self._loops = Loops(
             self.hub,
             self._emitter,
@@ -80,8 +92,15 @@ class Run:
             interval=options.interval,
             ignore_last=options.ignore_last,
         )
+        self._router = ScalarRouter(
+            self.hub, self._scalars, self._loops, tell=self._tell, begin_free=self._send_config
+        )
         self._hooks = ProcessHooks(
-            handler=parts.handler, level=options.log_level, on_exception=self._on_uncaught, on_exit=self.close
+            handler=parts.handler,
+            level=options.log_level,
+            on_exception=self._on_uncaught,
+            on_exit=self.close,
+            on_terminate=self._on_terminate,
         )
         self._hooks.install()
         open_runs.append(self)
@@ -99,12 +118,13 @@ class Run:
                 self._on_uncaught(error, "the run")
         self.close()
 
-    def epochs(self, n: int, start: int | None = None) -> Iterator[int]:
+    def epochs(self, n: int, start: int | None = None) -> SizedIterator[int]:
         """Return an iterator over the epochs of a training, from 0.
 
         Args:
             n: Epochs in all.
-            start: The first; None for 0, or for where a loaded state ended.
+            start: The first; None for 0, or for where a loaded state ended. Without a loaded state the iterations
+                of the epochs before count as done, if the loader has a length.
 
         Raises:
             ConfigError: A number is no whole number, or negative.
@@ -115,8 +135,11 @@ class Run:
         self._begin_loop()
         return self._loops.epochs(n, start)
 
-    def train(self, loader: Iterable[Batch], max_iters: int | None = None) -> Iterator[Batch]:
+    def train(self, loader: Iterable[Batch], max_iters: int | None = None) -> SizedIterator[Batch]:
         """Return an iterator over the batches of a train loader; each is an iteration.
+
+        Its length is that of the loader, for progress bars. What is logged behind the loop belongs to its last
+        iteration, and is shown in the next train record or in one of its own at the end.
 
         Args:
             loader: Any iterable; ``len`` is used where it has one.
@@ -133,16 +156,18 @@ class Run:
         self._begin_loop()
         return self._loops.train(loader, max_iters)
 
-    def val(self, loader: Iterable[Batch]) -> Iterator[Batch]:
+    def val(self, loader: Iterable[Batch]) -> SizedIterator[Batch]:
         """Return an iterator over the batches of a val loader.
 
         One record comes of it: means over the loop, weighted by ``count``. What is logged right after the
-        loop, before the next loop or checkpoint begins, is in it and stands for itself.
+        loop, before the next loop or checkpoint begins, is in it and stands for itself. Inside the body of a
+        train loop, that holds for names that the train loop has not logged: ``run.log(loss=loss)`` behind a val
+        loop there is train's again, and ``run.log({"val/loss": x})`` is val's.
         """
         self._begin_loop()
         return self._loops.evaluate("val", loader)
 
-    def test(self, loader: Iterable[Batch]) -> Iterator[Batch]:
+    def test(self, loader: Iterable[Batch]) -> SizedIterator[Batch]:
         """Return an iterator over the batches of a test loader; see `val`."""
         self._begin_loop()
         return self._loops.evaluate("test", loader)
@@ -159,31 +184,26 @@ class Run:
         """Log scalars of the iteration that runs; never raises for a value.
 
         Args:
-            mapping: Name -> number; names may hold slashes. A number is a float, an int, or a numpy or
-                torch value of one element, which is not read from its device before the record needs it.
+            mapping: Name -> number; names may hold slashes, and ``train/``, ``val/`` or ``test/`` in front names
+                the loop whose scalar it is. A number is a float, an int, or a numpy or torch value of one
+                element, which is not read from its device before the record needs it.
             count: How many items the values are means of: their weight in every mean.
-            step: Outside of any loop: the number of this iteration; None for the next.
-            **scalars: Further numbers by name.
+            step: Outside of any loop: the number of this iteration, where calls that name the same one add up;
+                None for the next, or behind a train loop for its last.
+            **scalars: Further numbers by name. The run's own tags (``epoch``, ``iter``, ``eta``, ``memory``, and
+                with loops ``time`` and ``data_time``) get an underscore behind them.
         """
-        values = {**mapping, **scalars} if mapping else scalars
-        if not self._ready(count):
-            return
-        mode = self._loops.mode
-        if mode is not None:
-            self._scalars.put(mode, values, count)
-            self._loops.touch()
+        if self.closed or os.getpid() != self._pid:
+            self._note_lost()
         else:
-            self._log_free(values, count, step)
+            self._router.log({**mapping, **scalars} if mapping else scalars, count, step)
 
     @contextlib.contextmanager
     def checkpoint(self, path: str | os.PathLike[str]) -> Iterator[Path]:
         """Mark the saving of a checkpoint: ``with run.checkpoint(path): torch.save(...)``."""
         self._loops.settle()
-        state = self._loops.state()
-        unit = "epochs" if self._options.by_epoch else "iterations"
-        done = state["epoch"] if self._options.by_epoch else state["iter"]
-        self.logger.info(f"Saving checkpoint at {done} {unit}")
-        with self.span(semconv.SPAN_CHECKPOINT_SAVE, {"path": os.fspath(path), **state}):
+        self.logger.info(f"Saving checkpoint at {self._loops.finished()}")
+        with self.span(semconv.SPAN_CHECKPOINT_SAVE, {"path": os.fspath(path), **self._loops.state()}):
             yield Path(path)
 
     @contextlib.contextmanager
@@ -211,7 +231,7 @@ class Run:
         """Return the hub and where training stands, for a checkpoint."""
         self._loops.settle()
         return {
-            "version": 1,
+            "version": VERSION,
             "run_id": self.run_id,
             "progress": self._loops.state(),
             "hub": self.hub.state_dict(),
@@ -221,14 +241,11 @@ class Run:
         """Go on from a `state_dict`: windows, ETA, epoch and iteration.
 
         Raises:
-            ConfigError: It is no state of a run.
+            ConfigError: It is no state of a run; nothing was changed.
         """
-        if not isinstance(state, Mapping) or not {"progress", "hub"} <= set(state):
-            raise ConfigError(
-                "the state is not one that run.state_dict() returned: 'progress' and 'hub' are missing"
-            )
-        self._loops.restore(state["progress"])
-        self.hub.load_state_dict(state["hub"])
+        checked = read_state(state)
+        self._loops.restore(checked.epoch, checked.iteration)
+        self.hub.load_state_dict(checked.hub)
         if self._raw is not None:
             self._raw.skip_all()
 
@@ -247,7 +264,7 @@ class Run:
             return True
         self._close_loops()
         self.closed = True
-        self._emitter.send_config(self.config)
+        self._send_config()
         self._emitter.check_rules()
         self._parts.tracing.spans.end_all(self._error)
         self._parts.journal_output.end_series(time.time_ns())
@@ -283,32 +300,22 @@ class Run:
             f"on {where.host}, work_dir {self.work_dir}"
         )
 
-    def _ready(self, count: object) -> bool:
-        """Whether scalars can be taken now; if not, it is told."""
+    def _note_lost(self) -> None:
+        """Tell that scalars are not kept: the run is closed, or its parent process has it."""
         if self.closed:
-            logging.getLogger(__name__).warning("run.log after run.close(): the scalars are lost")
-            return False
-        if _is_count(count):
-            return True
-        self._parts.handler.tell(
-            f"run.log: count is {count!r}, but it is a whole number above 0; the call is left out"
-        )
-        return False
-
-    def _log_free(self, values: Mapping[str, Any], count: int, step: int | None) -> None:
-        """Log outside of any loop: an iteration of its own, or a record of its own for val and test names."""
-        self._begin_loop()
-        for mode, part in split_modes(values).items():
-            totals = self._loops.totals(mode)
-            if not self._scalars.put(mode, part, count):
-                continue
-            self._emitter.end_iteration()
-            if mode == "train":
-                self._loops.count_free_iteration(step)
-            else:
-                self._loops.report_free(mode, totals, step)
+            self._tell_lost("log", "run.log after run.close(): the scalars are lost")
+        else:
+            self._tell("worker", "run.log in a forked process: the scalars of workers are not kept")
 
     def _begin_loop(self) -> None:
+        if self.closed:
+            self._tell_lost("loop", "a loop after run.close(): it runs, but nothing of it is kept")
+            return
+        self._scalars.reserve_times()
+        self._hooks.ensure()
+        self._send_config()
+
+    def _send_config(self) -> None:
         self._emitter.send_config(self.config)
 
     def _close_loops(self) -> None:
@@ -322,10 +329,7 @@ class Run:
         if os.getpid() == self._pid and where != THREAD:
             self._error = error
 
-
-def _is_count(value: Any) -> bool:
-    """Whether it is a whole number above 0, of Python, numpy or torch."""
-    try:
-        return not isinstance(value, bool) and operator.index(value) > 0
-    except TypeError:
-        return False
+    def _on_terminate(self, reason: BaseException) -> None:
+        self._error = self._parts.tracing.spans.failure = reason
+        self.logger.warning("SIGTERM: the run is closed before the process ends")
+        self.close()

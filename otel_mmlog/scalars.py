@@ -1,15 +1,17 @@
 """What ``run.log`` is given: each value to its history, each mistake told once and counted."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
+from otel_mmlog.core.collect import TIMES
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Mode
 from otel_mmlog.loop_state import MODES
+from otel_mmlog.told import TellOnce
 
 _MAX_TOLD = 100
+_OWN_TAGS = ("epoch", "iter", "eta", "memory")
 
 
 class ScalarLog:
@@ -17,46 +19,64 @@ class ScalarLog:
 
     Args:
         hub: Where they go.
-        tell: Called with one sentence a name whose value is no number.
+        tell: Takes one sentence a name that cannot be used as it is.
     """
 
-    def __init__(self, hub: MessageHub, tell: Callable[[str], None]) -> None:
+    def __init__(self, hub: MessageHub, tell: TellOnce) -> None:
         self.rejected: Counter[str] = Counter()
         self._hub = hub
         self._tell = tell
+        self._reserved = frozenset(_OWN_TAGS)
+        self._keys: dict[Mode, dict[str, str]] = {mode: {} for mode in MODES}
 
-    def put(self, mode: Mode, values: Mapping[str, Any], count: int) -> bool:
+    def reserve_times(self) -> None:
+        """Keep ``time`` and ``data_time`` for the loops from now on."""
+        if not self._reserved.issuperset(TIMES):
+            self._reserved = self._reserved.union(TIMES)
+            self._keys = {mode: {} for mode in MODES}
+
+    def put(
+        self, mode: Mode, values: Mapping[str, Any], count: int
+    ) -> tuple[bool, dict[Mode, dict[str, Any]]]:
         """Update ``mode/name`` for each value; one that is no number costs itself.
 
         Returns:
-            Whether any of them was taken.
+            Whether any was taken, and the values whose names begin with another mode: these are not yet taken.
         """
         taken = False
+        others: dict[Mode, dict[str, Any]] = {}
+        keys = self._keys[mode]
         for name, value in values.items():
             try:
-                self._hub.update_weighted(_key(mode, name), value, count)
+                key = keys.get(name)
+                if key is None:
+                    own, key = self._find_key(mode, name)
+                    if own != mode:
+                        others.setdefault(own, {})[name] = value
+                        continue
+                self._hub.update_weighted(key, value, count)
             except Exception as error:  # noqa: BLE001 - any object may be given and raise anything: told, counted
                 self._reject(str(name), error)
             else:
                 taken = True
-        return taken
+        return taken, others
+
+    def _find_key(self, mode: Mode, name: object) -> tuple[Mode, str]:
+        """The mode that a name belongs to, and its key; kept where that is the loop's own mode."""
+        text = str(name)
+        own = next((each for each in MODES if text.startswith(f"{each}/")), mode)
+        rest = text.removeprefix(f"{own}/")
+        if rest in self._reserved:
+            self._tell(
+                rest, f"run.log: {rest!r} is a name of the run's own, so the scalar is called '{rest}_'"
+            )
+            rest += "_"
+        key = f"{own}/{rest}"
+        if own == mode and isinstance(name, str):
+            self._keys[mode][name] = key
+        return own, key
 
     def _reject(self, name: str, error: Exception) -> None:
-        if name not in self.rejected and len(self.rejected) < _MAX_TOLD:
-            self._tell(f"run.log: {name!r} was left out: {error}")
+        if len(self.rejected) < _MAX_TOLD:
+            self._tell(f"value of {name}", f"run.log: {name!r} was left out: {error}")
         self.rejected[name] += 1
-
-
-def split_modes(values: Mapping[str, Any]) -> dict[Mode, dict[str, Any]]:
-    """Sort ``train/x``, ``val/x`` and ``test/x`` to their modes; any other name is train's."""
-    parts: dict[Mode, dict[str, Any]] = {}
-    for name, value in values.items():
-        mode: Mode = next((mode for mode in MODES if str(name).startswith(f"{mode}/")), MODES[0])
-        parts.setdefault(mode, {})[name] = value
-    return parts
-
-
-@lru_cache(maxsize=10_000, typed=True)  # asked for each scalar of each step
-def _key(mode: Mode, name: object) -> str:
-    text = str(name)
-    return text if text.startswith(f"{mode}/") else f"{mode}/{text}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from otel_mmlog.core.log_processor import LogProcessor
+from otel_mmlog.identify import identify
 from otel_mmlog.options import Steps, check_options
 from otel_mmlog.pipeline.rank_files import Layout
 from otel_mmlog.run import Run, open_runs
@@ -88,12 +89,14 @@ def init(
         trace_ranks=trace_ranks,
     )
     processor = LogProcessor(window_size, by_epoch, custom_cfg, num_digits, log_with_hierarchy, mean_pattern)
-    for run in [run for run in open_runs if run.is_inherited]:
+    ordinal = next(_ordinals)
+    identity = identify(options, settings, ordinal)
+    for run in [run for run in open_runs if run.is_inherited]:  # all checks are passed
         run.detach()
     left_open = list(open_runs)
     for run in left_open:
         run.close()
-    run = Run(options, settings, processor, ordinal=next(_ordinals))
+    run = Run(options, settings, processor, identity, ordinal=ordinal)
     for other in left_open:
         run.logger.warning(
             f"the run {other.run_id} was still open and has been closed: one run a process at a time"

@@ -1,9 +1,13 @@
 """Scalars that are logged outside of any loop."""
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
 
 from tests.conftest import MakeRun
-from tests.journals import headers, records, tags
+from tests.journals import events, headers, records, tags
 
 
 def test_outside_of_loops(make_run: MakeRun, tmp_path: Path) -> None:
@@ -39,3 +43,71 @@ def test_val_names_outside_of_loops(make_run: MakeRun, tmp_path: Path) -> None:
     ]
     assert tags(tmp_path, "acc") == [0.5, 0.75]
     assert tags(tmp_path, "f1") == [0.25]
+
+
+def test_same_step_adds_up(make_run: MakeRun, tmp_path: Path) -> None:
+    """Calls that name the same step one after the other are one iteration, and in one record."""
+    with make_run(interval=1) as run:
+        for step in (5, 6):
+            run.log(loss=step, step=step)
+            run.log(lr=step / 10, step=np.int64(step))
+    assert [record["iter"] for record in records(tmp_path)] == [5, 6]
+    assert tags(tmp_path, "lr") == [0.5, 0.6]
+    assert tags(tmp_path, "loss") == [5, 5.5]
+
+
+def test_values_of_one_step_stay_in_its_record(make_run: MakeRun, tmp_path: Path) -> None:
+    """The record of a named step, or of what lies behind a training, holds nothing of the next step."""
+    with make_run(interval=1) as run:
+        for _ in run.train(range(2)):
+            run.log(lr=1)
+        run.log(lr=2)
+        run.log(lr=3, step=8)
+        run.log(lr=4)
+    found = [(record["iter"], record["tags"]["lr"]) for record in records(tmp_path)]
+    assert found == [(1, 1), (2, 1), (2, 2), (8, 3), (9, 4)]
+
+
+@pytest.mark.parametrize("step", ["x", 2.5, True, -1, [1]])
+def test_wrong_step(make_run: MakeRun, tmp_path: Path, step: Any) -> None:
+    """A wrong step is told once and ignored: the call is the next iteration."""
+    with make_run(interval=1) as run:
+        run.log(loss=1.0, step=step)
+        run.log(loss=2.0, step=step)
+    assert [record["iter"] for record in records(tmp_path)] == [1, 2]
+    assert len([line for line in events(tmp_path) if line["level"] == "WARNING"]) == 1
+
+
+def test_step_before_a_train_loop(make_run: MakeRun, tmp_path: Path) -> None:
+    """What was logged before a train loop is a record before its first."""
+    with make_run(interval=10) as run:
+        run.log(warmup=1.0, step=3)
+        for value in run.train(range(2)):
+            run.log(loss=value)
+    assert [record["iter"] for record in records(tmp_path)] == [3, 5]
+    assert headers(tmp_path)[0] == "Iter(train) [3/?]"
+
+
+class Counted(dict[str, Any]):
+    """Settings that count how often they are looked through."""
+
+    looks = 0
+
+    def items(self) -> Any:
+        self.looks += 1
+        return super().items()
+
+
+def test_config_is_not_rendered_at_each_call(make_run: MakeRun, tmp_path: Path) -> None:
+    """Outside of loops the settings leave before the first scalar and at the end, and cost nothing between."""
+    with make_run(interval=1, config={"lr": 1}) as run:
+        run.config = config = Counted(run.config)
+        run.log(loss=1.0)
+        looks = config.looks
+        for value in range(20):
+            run.log(loss=value)
+        assert config.looks == looks > 0
+        run.config["lr"] = 2
+    found = [line for line in events(tmp_path) if line.get("event_name") == "mmlog.run.config"]
+    assert [line["config"]["lr"] for line in found] == [1, 2]
+    assert found[0]["seq"] < min(record["seq"] for record in records(tmp_path))

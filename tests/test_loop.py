@@ -185,7 +185,7 @@ def test_last_record_comes_without_with(make_run: MakeRun, tmp_path: Path) -> No
     run.log(loss=1.0)
     assert run.close()
     assert [record["iter"] for record in records(tmp_path)] == [1]
-    loop.close()  # type: ignore[attr-defined]  # a generator is what it is
+    loop.close()
     assert len(records(tmp_path)) == 1
 
 
@@ -245,3 +245,34 @@ def test_second_training_starts_at_0(make_run: MakeRun) -> None:
         assert len(list(run.train(range(3)))) == 3
         assert list(run.epochs(2)) == [0, 1]
         assert list(run.epochs(3)) == [0, 1, 2]
+
+
+def test_close_inside_a_loop(make_run: MakeRun, tmp_path: Path) -> None:
+    """A run that is closed in the middle of its loop writes the record; the loop itself goes on."""
+    run = make_run()
+    seen = []
+    for _epoch in run.epochs(1):
+        for value in run.train(range(5)):
+            seen.append(value)
+            if not run.closed:
+                run.log(loss=value)
+            if value == 1:
+                run.close()
+    assert seen == [0, 1, 2, 3, 4]
+    assert [record["iter"] for record in records(tmp_path)] == [2]
+
+
+def test_loader_that_raises(make_run: MakeRun, tmp_path: Path) -> None:
+    """An exception of the loader goes through, and what was logged before it is a record."""
+
+    def broken() -> Iterator[int]:
+        yield 0
+        raise OSError("disk")
+
+    def go_through(run: otel_mmlog.Run) -> None:
+        for value in run.train(broken()):
+            run.log(loss=value)
+
+    with make_run() as run, pytest.raises(OSError, match="disk"):
+        go_through(run)
+    assert [record["iter"] for record in records(tmp_path)] == [1]

@@ -83,3 +83,24 @@ def test_wrong_arguments_leave_an_open_run_alone(tmp_path: Path) -> None:
         with pytest.raises(ConfigError):
             otel_mmlog.init("tmp", work_dir=tmp_path, interval=0)
         assert not run.closed
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", "abc"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "-3"),
+        ("OTEL_MMLOG_RUN_ID", "a b"),
+        ("RANK", "x"),
+    ],
+)
+def test_wrong_environment_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """A variable that cannot be used is told before a run is closed, a folder made or an attempt counted."""
+    with otel_mmlog.init("tmp", work_dir=tmp_path / "open", console=False) as run:
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigError, match=name):
+            otel_mmlog.init("tmp", work_dir=tmp_path / "new", console=False)
+        assert not run.closed
+    assert [path.name for path in tmp_path.iterdir()] == ["open"]

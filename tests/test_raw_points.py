@@ -21,3 +21,40 @@ def test_every_step(make_run: MakeRun, tmp_path: Path) -> None:
     assert times == sorted(set(times))
     names = {point.name for point in points if point.name.startswith("mmlog.raw.")}
     assert {"mmlog.raw.train.time", "mmlog.raw.train.free", "mmlog.raw.val.acc"} <= names
+
+
+def test_two_values_in_one_step(make_run: MakeRun, tmp_path: Path) -> None:
+    """Two updates of a scalar in one step are two points: they lie one nanosecond apart."""
+    with make_run(steps="every") as run:
+        for _ in run.train(range(3)):
+            run.log(loss=1.0)
+            run.log(loss=2.0)
+    raw = [point for point in read_journals(tmp_path).points if point.name == "mmlog.raw.train.loss"]
+    raw = [point for point in raw if not point.flags]
+    assert [point.value for point in raw] == [1.0, 2.0] * 3
+    assert [later.time_ns - point.time_ns for point, later in zip(raw[::2], raw[1::2], strict=True)] == [
+        1
+    ] * 3
+
+
+def test_more_steps_than_are_held_back(make_run: MakeRun, tmp_path: Path) -> None:
+    """A record that never comes holds no value back for ever, and none is sent twice."""
+    with make_run(steps="every", interval=10_000) as run:
+        for value in run.train(range(1500)):
+            run.log(loss=value)
+    raw = [point for point in read_journals(tmp_path).points if point.name == "mmlog.raw.train.loss"]
+    assert [point.value for point in raw if not point.flags] == list(range(1500))
+
+
+def test_loaded_values_are_not_sent_again(make_run: MakeRun, tmp_path: Path) -> None:
+    """What a checkpoint brings along was sent by the attempt before."""
+    with make_run(steps="every") as run:
+        for value in run.train(range(5)):
+            run.log(loss=value)
+        state = run.state_dict()
+    with make_run(steps="every", resume=True) as run:
+        run.load_state_dict(state)
+        for value in run.train(range(5, 7)):
+            run.log(loss=value)
+    raw = [point for point in read_journals(tmp_path).points if point.name == "mmlog.raw.train.loss"]
+    assert [point.value for point in raw if not point.flags] == list(range(7))

@@ -85,6 +85,21 @@ def test_log_after_close_is_told(make_run: MakeRun, tmp_path: Path, caplog: pyte
     assert records(tmp_path) == []
 
 
+def test_use_after_close_is_told_once(make_run: MakeRun, caplog: pytest.LogCaptureFixture) -> None:
+    """Loops of a closed run go through their batches, and that nothing is kept is told once, as for scalars."""
+    run = make_run()
+    run.close()
+    for _epoch in run.epochs(2):
+        for _ in range(2):
+            assert list(run.train([1, 2])) == [1, 2]
+            assert list(run.val([3])) == [3]
+            run.log(loss=1.0)
+    told = [record.getMessage() for record in caplog.records if "after run.close()" in record.getMessage()]
+    assert len(told) == 2
+    assert told[0].startswith("a loop")
+    assert told[1].startswith("run.log")
+
+
 def test_closing_lines(make_run: MakeRun, tmp_path: Path) -> None:
     """The last two lines say what was written where."""
     with make_run() as run:

@@ -1,8 +1,12 @@
 """Log calls of a run: its own logger, every library's, warnings, and the user's configuration."""
 
 import contextlib
+import io
 import logging
 import logging.config
+import logging.handlers
+import pickle
+import queue
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +16,7 @@ import pytest
 import structlog
 
 from tests.conftest import MakeRun
-from tests.journals import bodies, events, json_lines
+from tests.journals import bodies, events, json_lines, read_journals, text_lines
 
 
 @contextlib.contextmanager
@@ -56,6 +60,68 @@ def test_users_handlers_see_the_lines(make_run: MakeRun) -> None:
         logging.getLogger().removeHandler(handler)
     assert "hello" in seen
     assert any(text.startswith("Epoch(train)") for text in seen)
+
+
+@pytest.mark.parametrize("prints", [True, False])
+def test_users_console(
+    make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], prints: bool
+) -> None:
+    """Beside a ``basicConfig`` on the console each line is printed once, and in the user's files once."""
+    with bare_root():
+        for handler in (logging.StreamHandler(), logging.FileHandler(tmp_path / "user.log")):
+            logging.getLogger().addHandler(handler)
+        with make_run(console=prints, interval=1) as run:
+            run.logger.info("hello")
+            for _ in run.train(range(1)):
+                run.log(loss=1.0)
+        logging.getLogger().handlers[1].close()
+    seen = capsys.readouterr()
+    for text in ("hello", "Epoch(train)"):
+        assert (seen.out.count(text), seen.err.count(text)) == ((1, 0) if prints else (0, 1))
+        assert (tmp_path / "user.log").read_text().count(text) == 1
+
+
+def test_queue_to_another_process(make_run: MakeRun) -> None:
+    """The run's records can be pickled, as a ``QueueHandler`` of ``multiprocessing`` does."""
+    records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    with bare_root():
+        logging.getLogger().addHandler(logging.handlers.QueueHandler(records))
+        with make_run(interval=1) as run:
+            run.logger.info("hello", path="a.pt")
+            for _ in run.train(range(1)):
+                run.log(loss=1.0)
+    found = []
+    while not records.empty():
+        found.append(pickle.loads(pickle.dumps(records.get())).getMessage())
+    assert "hello" in found
+    assert any(text.startswith("Epoch(train)") for text in found)
+
+
+def test_basic_config_after_init(make_run: MakeRun, tmp_path: Path) -> None:
+    """A ``basicConfig(force=True)`` takes the run's handler off until the next loop, and never its own lines."""
+    with bare_root():
+        with make_run() as run:
+            logging.basicConfig(force=True, stream=io.StringIO(), level=logging.INFO)
+            for _ in run.train(range(1)):
+                logging.getLogger("lib").info("from a library")
+        assert [type(handler) for handler in logging.getLogger().handlers] == [logging.StreamHandler]
+        run.train(range(1))
+        assert len(logging.getLogger().handlers) == 1
+    assert bodies(tmp_path)[0] == "from a library"
+
+
+def test_extra_values_reach_every_output(make_run: MakeRun, tmp_path: Path) -> None:
+    """``extra`` and the stack of a stdlib call are in text, JSON and journal."""
+    with make_run():
+        logging.getLogger("lib").info("saved", extra={"path": "a.pt"}, stack_info=True)
+    text = text_lines(tmp_path / "tmp.log")
+    place = next(number for number, line in enumerate(text) if line.endswith(" - saved  path=a.pt"))
+    assert text[place + 1] == "    | Stack (most recent call last):"
+    (line,) = events(tmp_path)
+    assert line["path"] == "a.pt"
+    (log,) = [log for log in read_journals(tmp_path).logs if log.body == "saved"]
+    assert log.attributes["path"] == "a.pt"
+    assert str(log.attributes["code.stacktrace"]).startswith("Stack (most recent call last):")
 
 
 def test_dict_config_after_init(make_run: MakeRun, tmp_path: Path) -> None:
@@ -128,7 +194,7 @@ def test_warnings_are_captured(make_run: MakeRun, tmp_path: Path, capsys: pytest
     """``warnings.warn`` is a WARNING of the run, and no longer goes to standard error."""
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = warnings._showwarning_orig
+        warnings.showwarning = getattr(warnings, "_showwarning_orig")  # noqa: B009 - not pytest's
         with make_run():
             warnings.warn("careful\nnow", UserWarning, stacklevel=1)
     (line,) = events(tmp_path)

@@ -78,8 +78,34 @@ def test_state_of_an_iteration_based_run(make_run: MakeRun, tmp_path: Path) -> N
     assert [record["iter"] for record in records(tmp_path)] == [2, 4, 6]
 
 
-@pytest.mark.parametrize("state", [{}, None, [], {"progress": {"epoch": 1, "iter": 1}}, {"hub": {}}])
+HUB: dict[str, Any] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
+PROGRESS = {"epoch": 5, "iter": 9}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        None,
+        [],
+        {"progress": PROGRESS},
+        {"hub": HUB},
+        {"progress": {}, "hub": HUB},
+        {"progress": {"epoch": -1, "iter": 9}, "hub": HUB},
+        {"progress": {"epoch": "5", "iter": 9}, "hub": HUB},
+        {"progress": 7, "hub": HUB},
+        {"progress": PROGRESS, "hub": None},
+        {"progress": PROGRESS, "hub": {"log_scalars": {}}},
+        {"progress": PROGRESS, "hub": {**HUB, "log_scalars": 3}},
+        {"progress": PROGRESS, "hub": {**HUB, "log_scalars": {"train/loss": {"version": 1}}}},
+        {"progress": PROGRESS, "hub": HUB, "version": 99},
+    ],
+)
 def test_wrong_state(make_run: MakeRun, state: Any) -> None:
-    """What is no state of a run is named."""
-    with pytest.raises(otel_mmlog.ConfigError, match="state_dict"):
-        make_run().load_state_dict(state)
+    """What is no state of a run is named, and changes nothing."""
+    with make_run() as run:
+        train(run)
+        before = run.state_dict()
+        with pytest.raises(otel_mmlog.ConfigError, match="state_dict"):
+            run.load_state_dict(state)
+        assert run.state_dict() == before

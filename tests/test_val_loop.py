@@ -105,3 +105,16 @@ def test_integer_of_numpy_is_a_count(make_run: MakeRun, tmp_path: Path) -> None:
         for value, count in run.val([(1.0, np.int64(3)), (2.0, torch.tensor(1))]):
             run.log(acc=value, count=count)
     assert tags(tmp_path, "acc") == [1.25]
+
+
+def test_val_loop_left_by_break(make_run: MakeRun, tmp_path: Path) -> None:
+    """The batch in which a val loop is left counts if something was logged in it, with its time."""
+    with make_run() as run:
+        for batch in run.val(range(5)):
+            time.sleep(0.02)
+            run.log(acc=batch)
+            if batch == 1:
+                break
+    assert tags(tmp_path, "acc") == [0.5]
+    assert [value >= 0.02 for value in tags(tmp_path, "time")] == [True]
+    assert run.hub.get_scalar("val/time").total == 2

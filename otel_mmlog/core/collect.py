@@ -13,6 +13,8 @@ from otel_mmlog.core.window import Rule, WindowLengths
 TIMES = ("time", "data_time")
 """Scalars that every loop has and that are shown in a place of their own."""
 
+OnRuleError = Callable[[Rule, Exception], None]
+"""Takes a rule and what its statistic raised."""
 
 _PLAIN: dict[type, Callable[[Any], Any]] = {np.float64: float, np.int64: int, np.bool_: bool}
 
@@ -75,13 +77,28 @@ def mode_histories(
 
 
 def apply_rules(
-    tags: Tags, rules: Sequence[Rule], histories: Mapping[str, Any], lengths: WindowLengths, prefix: str = ""
+    tags: Tags,
+    rules: Sequence[Rule],
+    histories: Mapping[str, Any],
+    lengths: WindowLengths,
+    prefix: str = "",
+    on_error: OnRuleError | None = None,
 ) -> None:
-    """Set the tag of every rule whose scalar is there; `prefix` goes before the names in both."""
+    """Set the tag of every rule whose scalar is there; `prefix` goes before the names in both.
+
+    A rule whose statistic raises costs its own tag if `on_error` takes the exception; without it, that is raised.
+    """
     for rule in rules:
         history = histories.get(prefix + rule.data_src)
-        if history is not None:
+        if history is None:
+            continue
+        try:
             value = history.statistics(rule.method_name, **rule.call_arguments(lengths))
+        except Exception as error:
+            if on_error is None:
+                raise
+            on_error(rule, error)
+        else:
             tags.put(prefix + rule.log_name, value, rule.source)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from otel_mmlog.core import line
-from otel_mmlog.core.collect import TIMES, Tags, apply_rules, mode_histories, time_rules
+from otel_mmlog.core.collect import TIMES, OnRuleError, Tags, apply_rules, mode_histories, time_rules
 from otel_mmlog.core.errors import ModeError
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Progress
@@ -42,6 +42,7 @@ class LogProcessor(RunnerFace):
         time_ns: int,
         rank: int = 0,
         memory_mib: int | None = None,
+        on_error: OnRuleError | None = None,
     ) -> Record:
         """The record at a log interval inside a loop.
 
@@ -51,11 +52,12 @@ class LogProcessor(RunnerFace):
             time_ns: Unix time in nanoseconds.
             rank: The rank that makes the record.
             memory_mib: Peak device memory, or None without a device.
+            on_error: Takes what a rule's statistic raises, which then costs its own tag; None: it is raised.
         """
         self._keep(hub, progress)
         hierarchical = self.log_with_hierarchy
-        shown = self._iter_tags(hub, progress, hierarchical=False)
-        tags = self._iter_tags(hub, progress, hierarchical=True) if hierarchical else shown
+        shown = self._iter_tags(hub, progress, on_error, hierarchical=False)
+        tags = self._iter_tags(hub, progress, on_error, hierarchical=True) if hierarchical else shown
         text = self._iter_text(progress, shown.values, tags.values, memory_mib)
         prefix = f"{progress.mode}/" if hierarchical else ""
         names = _line_order(tags.values, prefix)
@@ -76,6 +78,7 @@ class LogProcessor(RunnerFace):
         rank: int = 0,
         windows: Mapping[str, int] | None = None,
         with_non_scalar: bool = True,
+        on_error: OnRuleError | None = None,
     ) -> Record:
         """The record that sums a val or test loop up.
 
@@ -87,13 +90,14 @@ class LogProcessor(RunnerFace):
             windows: Full key (``val/acc``) -> how many of its latest values belong to this loop. The default is
                 then their mean, and other keys are left out. None: mmengine's defaults for all keys.
             with_non_scalar: Whether the tags have the non-scalar metrics that the line has.
+            on_error: As for `after_iter`.
 
         Raises:
             ModeError: If the loop is a train loop.
         """
         if progress.mode == "train":
             raise ModeError("only val and test loops are summed up, got the progress of a train loop")
-        tags = self._epoch_tags(hub, progress, windows)
+        tags = self._epoch_tags(hub, progress, windows, on_error)
         prefix = f"{progress.mode}/" if self.log_with_hierarchy else ""
         times = {
             name: tags.values.pop(name) for name in list(tags.values) if name.removeprefix(prefix) in TIMES
@@ -112,13 +116,22 @@ class LogProcessor(RunnerFace):
         if any(rule.window_size == "epoch" for rule in self.rules):
             hub.keep_at_least(min(progress.batch_idx + 1, _KEPT_FOR_EPOCH))
 
-    def _iter_tags(self, hub: MessageHub, progress: Progress, *, hierarchical: bool) -> Tags:
+    def _iter_tags(
+        self, hub: MessageHub, progress: Progress, on_error: OnRuleError | None, *, hierarchical: bool
+    ) -> Tags:
         start = f"{progress.mode}/"
         histories = mode_histories(hub.log_scalars, start, progress.mode, hierarchical=hierarchical)
         lengths = WindowLengths(progress.batch_idx + 1, progress.iter)
-        return self._tags(histories, self.mode_rules[progress.mode], lengths, start if hierarchical else "")
+        prefix = start if hierarchical else ""
+        return self._tags(histories, self.mode_rules[progress.mode], lengths, prefix, on_error)
 
-    def _epoch_tags(self, hub: MessageHub, progress: Progress, windows: Mapping[str, int] | None) -> Tags:
+    def _epoch_tags(
+        self,
+        hub: MessageHub,
+        progress: Progress,
+        windows: Mapping[str, int] | None,
+        on_error: OnRuleError | None,
+    ) -> Tags:
         start = f"{progress.mode}/"
         histories = mode_histories(hub.log_scalars, start, progress.mode, hierarchical=True)
         lengths = WindowLengths(progress.batch_idx + 1, progress.iter)
@@ -126,7 +139,7 @@ class LogProcessor(RunnerFace):
         rules = self.mode_rules[progress.mode]
         if windows is None:
             named = {prefix + key.removeprefix(start): history for key, history in histories.items()}
-            return self._tags(named, (*rules, *time_rules(rules, progress.mode)), lengths, prefix)
+            return self._tags(named, (*rules, *time_rules(rules, progress.mode)), lengths, prefix, on_error)
         tags = Tags()
         own = {key: history for key, history in histories.items() if windows.get(key)}
         with np.errstate(all="ignore"):
@@ -138,7 +151,8 @@ class LogProcessor(RunnerFace):
                 key = start + rule.data_src
                 if key in own:
                     loop_lengths = WindowLengths(windows[key], progress.iter)
-                    apply_rules(tags, (rule,), {prefix + rule.data_src: own[key]}, loop_lengths, prefix)
+                    named = {prefix + rule.data_src: own[key]}
+                    apply_rules(tags, (rule,), named, loop_lengths, prefix, on_error)
         return tags
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from otel_mmlog.core import line
-from otel_mmlog.core.collect import Defaults, Tags, apply_rules, mode_histories
+from otel_mmlog.core.collect import Defaults, OnRuleError, Tags, apply_rules, mode_histories
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.core.history import HistoryBuffer
 from otel_mmlog.core.hub import MessageHub
@@ -65,14 +65,19 @@ class ProcessorBase:
         return unseen_sources(self.rules, hub.log_scalars, modes)
 
     def _tags(
-        self, histories: Mapping[str, Any], rules: Sequence[Rule], lengths: WindowLengths, prefix: str
+        self,
+        histories: Mapping[str, Any],
+        rules: Sequence[Rule],
+        lengths: WindowLengths,
+        prefix: str,
+        on_error: OnRuleError | None = None,
     ) -> Tags:
         """The defaults for all histories, then the rules."""
         tags = Tags()
         with np.errstate(all="ignore"):  # NaN and Inf are data, no reason for a warning
             for name, history in histories.items():
                 self._defaults.put(tags, name, history)
-            apply_rules(tags, rules, histories, lengths, prefix)
+            apply_rules(tags, rules, histories, lengths, prefix, on_error)
         return tags
 
     def _iter_text(

@@ -66,6 +66,13 @@ class Record:
         }
         object.__setattr__(self, "numbers", numbers)
 
+    @property
+    def step(self) -> int:
+        """What MMEngine calls ``step``: the iteration, or the epoch for the summary of an epoch-based val loop."""
+        if self.kind == "epoch" and self.progress.by_epoch:
+            return self.progress.epoch
+        return self.progress.iter
+
 
 @dataclass(frozen=True, slots=True)
 class ExceptionInfo:
@@ -80,6 +87,11 @@ class ExceptionInfo:
     type: str
     message: str
     stacktrace: str
+
+
+def qualified_name(kind: type[BaseException]) -> str:
+    """Return what `ExceptionInfo` calls the type of an exception."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 class TraceRef(NamedTuple):

@@ -49,6 +49,8 @@ class Journal:
         self._clock = clock
         self._on_fault = on_fault
         self.start = start_stamp(clock())
+        self.preface: Callable[[], bytes] = bytes
+        """Gives whole lines that every new segment of this process begins with; they are not counted."""
         self._reset()
         self._prepare()
         forget = weakref.WeakMethod(self._after_fork)
@@ -114,6 +116,7 @@ class Journal:
         """In a forked child: leave the parent's file alone and start over."""
         inherited, closed = self._segment, self._closed
         self._reset()
+        self.preface = bytes
         self._closed = closed
         if inherited is not None:
             inherited.forget()
@@ -234,7 +237,7 @@ class Journal:
             name = SegmentName(self.start, self._process, self._number)
             self._number += 1
             with contextlib.suppress(ClaimedError):
-                segment = SegmentWriter(self.folder, name, now_ns)
+                segment = SegmentWriter(self.folder, name, now_ns, self.preface())
         self._segment = segment
         self._admission.add(segment.size_bytes)
         self._counts.written_bytes += segment.size_bytes

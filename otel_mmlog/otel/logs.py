@@ -151,7 +151,7 @@ def _add_record(
     attributes[semconv.MODE] = values.any_value(progress.mode)
     attributes[semconv.EPOCH] = values.any_value(progress.epoch)
     attributes[semconv.ITER] = values.any_value(progress.iter)
-    attributes[semconv.STEP] = values.any_value(_step(record))
+    attributes[semconv.STEP] = values.any_value(record.step)
     rest: dict[str, Any] = {}
     room = semconv.MAX_TAG_ATTRIBUTES
     for tag, value in record.tags.items():
@@ -190,9 +190,3 @@ def _strict_json(value: Plain) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(_strict_json, value))}]"
     return json.dumps(repr(value) if isinstance(value, bytes) else value, ensure_ascii=False)
-
-
-def _step(record: Record) -> int:
-    if record.kind == "epoch" and record.progress.by_epoch:
-        return record.progress.epoch
-    return record.progress.iter

@@ -39,8 +39,8 @@ class SegmentWriter:
         "size_bytes",
     )
 
-    def __init__(self, folder: Path, name: SegmentName, opened_ns: int) -> None:
-        """Make the file, mark it as in use and write its first line.
+    def __init__(self, folder: Path, name: SegmentName, opened_ns: int, preface: bytes = b"") -> None:
+        """Make the file, mark it as in use and write its first line, and behind it the preface.
 
         Raises:
             ClaimedError: Another process took the file in between.
@@ -58,7 +58,7 @@ class SegmentWriter:
         if not (lock(self._fd) and is_at(self._fd, self.path)):
             self._close()
             raise ClaimedError(f"{self.path} was claimed while it was made")
-        result = self.write(first_line(name))
+        result = self.write(first_line(name) + preface)
         if result.error is not None:
             self.discard()
             raise result.error

@@ -17,7 +17,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from otel_mmlog.core.record import TraceRef
+from otel_mmlog.core.record import TraceRef, qualified_name
 from otel_mmlog.otel.semconv import (
     EXCEPTION_MESSAGE,
     EXCEPTION_STACKTRACE,
@@ -88,6 +88,9 @@ class RunSpans:
         ids: The provider's ids.
         values: Encodes attributes, so that the SDK never meets what it would drop.
         attributes: Of the run's span.
+
+    Attributes:
+        failure: What every span that ends from now on ends with, or None.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class RunSpans:
         self.values = values
         self._tracer = tracer
         self._topology = topology
+        self.failure: BaseException | None = None
         self._pid = os.getpid()
         self._open: dict[int, OpenSpan] = {}
         self.run = self._open_run(ids, attributes)
@@ -129,7 +133,7 @@ class RunSpans:
             return
         for inner in reversed(list(self._open.values())):
             if handle in inner.lineage():
-                self._end(inner, error)
+                self._end(inner, error or self.failure)
 
     def end_all(self, error: BaseException | None = None) -> None:
         """End every span that is open, the run's last; with an error where `error` is one."""
@@ -195,7 +199,7 @@ class RunSpans:
         span.add_event(
             "exception",
             {
-                EXCEPTION_TYPE: _qualified_name(type(error)),
+                EXCEPTION_TYPE: qualified_name(type(error)),
                 EXCEPTION_MESSAGE: message,
                 EXCEPTION_STACKTRACE: _stacktrace(error),
             },
@@ -212,10 +216,6 @@ def current_trace() -> TraceRef | None:
 
 def _is_success(error: BaseException) -> bool:
     return isinstance(error, SystemExit) and error.code in (None, 0)
-
-
-def _qualified_name(kind: type[BaseException]) -> str:
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _stacktrace(error: BaseException) -> str:

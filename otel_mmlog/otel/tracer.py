@@ -61,7 +61,7 @@ class JournalSpanProcessor(SpanProcessor):
     def __init__(self, encoder: Encoder, on_line: OnLine) -> None:
         self._encoder = encoder
         self._on_line = on_line
-        self._started: dict[int, int] = {}
+        self._started: dict[int, tuple[int, bytes]] = {}
 
     def on_start(
         self,
@@ -71,19 +71,31 @@ class JournalSpanProcessor(SpanProcessor):
         """Journal that the span is open."""
         context = span.get_span_context()
         if context is not None and context.trace_flags.sampled:
-            self._started[context.span_id] = os.getpid()
-            self._on_line(self._encoder.log_line(start_event(span, context)))
+            line = self._encoder.log_line(start_event(span, context))
+            self._started[context.span_id] = (os.getpid(), line.data)
+            self._on_line(line)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Journal the span."""
         context = span.get_span_context()
-        if context is not None and self._started.pop(context.span_id, None) == os.getpid():
+        if context is None:
+            return
+        pid, _ = self._started.pop(context.span_id, (None, b""))
+        if pid == os.getpid():
             for line in self._encoder.spans_lines([span]):
                 self._on_line(line)
 
+    def open_starts(self) -> bytes:
+        """The start events of the spans that are open, as lines.
+
+        With them at the head of each segment a reader of the last one knows every span that a dead process
+        left open, also where the earlier segments were delivered and removed.
+        """
+        return b"".join([line for _, line in list(self._started.values())])
+
 
 def make_tracer_provider(
-    resource: Mapping[str, Any], on_line: OnLine, *, encoder: Encoder, ids: RunIds
+    resource: Mapping[str, Any], processor: JournalSpanProcessor, ids: RunIds
 ) -> TracerProvider:
     """Return a provider that is nobody's global one; the SDK reads sampler and span limits from the environment.
 
@@ -94,5 +106,5 @@ def make_tracer_provider(
         provider = TracerProvider(resource=Resource(dict(resource)), shutdown_on_exit=False, id_generator=ids)
     except ValueError as error:
         raise ConfigError(f"OpenTelemetry cannot use its environment variables: {error}") from error
-    provider.add_span_processor(JournalSpanProcessor(encoder, on_line))
+    provider.add_span_processor(processor)
     return provider

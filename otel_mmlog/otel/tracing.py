@@ -1,6 +1,6 @@
 """Puts a rank's tracing together: provider, ids, place in the run's trace, and the run's span."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.semconv import SCOPE_NAME
 from otel_mmlog.otel.spans import RunSpans
 from otel_mmlog.otel.topology import TRACE_RANKS, make_topology, read_parent
-from otel_mmlog.otel.tracer import OnLine, RunIds, make_tracer_provider
+from otel_mmlog.otel.tracer import JournalSpanProcessor, OnLine, RunIds, make_tracer_provider
 from otel_mmlog.otel.values import Values
 
 
@@ -25,10 +25,12 @@ class Tracing:
     Attributes:
         spans: The run's span, open, and what is opened under it.
         provider: For a user's own tracers; None where spans are off.
+        open_starts: Gives the start events of the spans that are open, as lines of a journal.
     """
 
     spans: RunSpans
     provider: TracerProvider | None
+    open_starts: Callable[[], bytes]
 
 
 def start_tracing(
@@ -70,8 +72,9 @@ def start_tracing(
     ids = RunIds(rank_trace_id(run_id, attempt, rank))
     values = Values(limits or Limits(), encoder.faults)
     if not enabled:
-        return Tracing(RunSpans(None, None, ids, values, {}), None)
-    provider = make_tracer_provider(resource, on_line, encoder=encoder, ids=ids)
+        return Tracing(RunSpans(None, None, ids, values, {}), None, bytes)
+    processor = JournalSpanProcessor(encoder, on_line)
+    provider = make_tracer_provider(resource, processor, ids)
     topology = make_topology(
         provider.sampler,
         read_parent(traceparent, tracestate) if traceparent else Context(),
@@ -82,4 +85,5 @@ def start_tracing(
         trace_ranks=trace_ranks,
     )
     tracer = provider.get_tracer(SCOPE_NAME, __version__)
-    return Tracing(RunSpans(tracer, topology, ids, values, attributes or {}), provider)
+    spans = RunSpans(tracer, topology, ids, values, attributes or {})
+    return Tracing(spans, provider, processor.open_starts)

@@ -3,11 +3,11 @@
 import logging
 import sys
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 from types import TracebackType
 from typing import Any
 
-from otel_mmlog.core.record import CodeRef, ExceptionInfo, LogEvent, Record, TraceRef
+from otel_mmlog.core.record import CodeRef, ExceptionInfo, LogEvent, Record, TraceRef, qualified_name
 from otel_mmlog.pipeline.levels import method_level
 
 EventDict = MutableMapping[str, Any]
@@ -17,7 +17,17 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 RECORD = "_mmlog_record"
 EVENT_NAME = "_mmlog_event_name"
+EVENT_DICT = "_mmlog_event"
+"""The attribute of a log record that carries the event dict of the run's own log calls."""
+STACK = "code.stacktrace"
+"""The attribute that holds the stack of a log call with ``stack_info=True``."""
 _STDLIB = "_record"
+HIDDEN = (RECORD, EVENT_NAME, _STDLIB)
+"""Keys without which an event is not what it was."""
+HANDLED = "_mmlog_handled"
+"""The attribute of a log record that says which run has handled it."""
+_BARE_COUNT = len(vars(logging.makeLogRecord({})))
+_STANDARD = frozenset([*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"])
 _OWN_KEYS = frozenset(
     [
         "event",
@@ -37,8 +47,10 @@ _OWN_KEYS = frozenset(
 
 def from_stdlib(record: logging.LogRecord) -> EventDict:
     """Start the event dict of a stdlib log record; a structlog call brings its own along."""
-    bound: EventDict = dict(getattr(record, "_mmlog_event", None) or {})
-    bound.setdefault("event", _message(record))
+    own = getattr(record, EVENT_DICT, None)
+    bound: EventDict = dict(own) if own else _foreign(record)
+    if "event" not in bound:
+        bound["event"] = _message(record)
     bound["level"] = record.levelname.lower()
     bound["logger"] = record.name
     bound[_STDLIB] = record
@@ -47,6 +59,8 @@ def from_stdlib(record: logging.LogRecord) -> EventDict:
     bound.setdefault("lineno", record.lineno)
     if record.exc_info:
         bound["exc_info"] = record.exc_info
+    if record.stack_info:
+        bound.setdefault(STACK, record.stack_info)
     return bound
 
 
@@ -70,7 +84,7 @@ def to_log_event(event_dict: EventDict, *, trace: TraceRef | None = None, seq: i
         time_ns=record.time_ns if record is not None else int(stdlib.created * 1e9),
         level=stdlib.levelno,
         logger=stdlib.name,
-        body=_text(event_dict.get("event", "")),
+        body=text_of(event_dict.get("event", "")),
         attributes={key: value for key, value in event_dict.items() if key not in _OWN_KEYS},
         event_name=event_dict.get(EVENT_NAME),
         exception=exception_info(event_dict.get("exc_info")),
@@ -89,7 +103,7 @@ def exception_info(exc_info: Any) -> ExceptionInfo | None:
     if not isinstance(error, BaseException):
         return None
     return ExceptionInfo(
-        type=_qualified_name(type(error)),
+        type=qualified_name(type(error)),
         message=_guarded(lambda: str(error), "message"),
         stacktrace=_guarded(
             lambda: "".join(traceback.format_exception(type(error), error, error.__traceback__)), "traceback"
@@ -97,15 +111,45 @@ def exception_info(exc_info: Any) -> ExceptionInfo | None:
     )
 
 
+def _foreign(record: logging.LogRecord) -> EventDict:
+    """What others put on a log record: ``extra``, or the event dict of structlog's ``wrap_for_formatter``."""
+    wrapped = record.msg
+    bound: EventDict = dict(wrapped) if isinstance(wrapped, dict) and "event" in wrapped else {}
+    if len(vars(record)) > _BARE_COUNT + (HANDLED in vars(record)):
+        _add_extra(bound, record)
+    return bound
+
+
+def _add_extra(bound: EventDict, record: logging.LogRecord) -> None:
+    keys = [key for key in vars(record) if key not in _STANDARD and not key.startswith("_")]
+    known = {"level": record.levelname.lower(), "logger": record.name}  # structlog's processors add both
+    for key in keys:
+        value = getattr(record, key)
+        if key not in _OWN_KEYS:
+            bound[key] = value
+        elif not (isinstance(value, str) and value == known.get(key)):
+            bound[free_key(key, keys)] = value
+
+
+def free_key(key: str, taken: Collection[str]) -> str:
+    """Return the key with as many underscores behind it as make it no other's."""
+    while key in taken:
+        key += "_"
+    return key
+
+
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception as error:  # noqa: BLE001 - a wrong % format or a raising __str__ must not lose the event
-        return f"{_text(record.msg):.200} (could not be formatted: {type(error).__name__}: {_text(error)})"
+        return (
+            f"{text_of(record.msg):.200} (could not be formatted: {type(error).__name__}: {text_of(error)})"
+        )
 
 
-def _text(event: Any) -> str:
-    return event if isinstance(event, str) else _guarded(lambda: str(event), "event")
+def text_of(value: Any) -> str:
+    """Return the ``str`` of a message or an exception; where it raises, a text that says so."""
+    return value if isinstance(value, str) else _guarded(lambda: str(value), "event")
 
 
 def _guarded(render: Callable[[], str], what: str) -> str:
@@ -113,10 +157,6 @@ def _guarded(render: Callable[[], str], what: str) -> str:
         return render()
     except Exception as error:  # noqa: BLE001 - a raising __str__ costs its own text only, and the text says so
         return f"<unprintable {what}: {type(error).__name__}>"
-
-
-def _qualified_name(cls: type[BaseException]) -> str:
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _code(event_dict: EventDict) -> CodeRef | None:

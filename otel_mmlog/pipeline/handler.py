@@ -3,20 +3,18 @@
 import itertools
 import logging
 import os
-from collections import Counter
+import threading
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from structlog import DropEvent
 
 from otel_mmlog.core.record import TraceRef
-from otel_mmlog.pipeline.events import EventDict, from_stdlib, to_log_event
+from otel_mmlog.pipeline.chain import Processor, process
+from otel_mmlog.pipeline.events import HANDLED, from_stdlib, text_of, to_log_event
 from otel_mmlog.pipeline.outputs import Output
 
-Processor = Callable[[Any, str, EventDict], Any]
-"""structlog's processor: ``(logger, name, event_dict) -> event_dict``."""
-
-_HANDLED = "_mmlog_handled"
+_UNPROCESSED = "_mmlog_unprocessed"
 
 
 class RunHandler(logging.Handler):
@@ -28,6 +26,9 @@ class RunHandler(logging.Handler):
         processors: structlog processors that each event dict passes before it is rendered.
         next_seq: Gives the next number of this process.
         current_trace: The span that is current, or None.
+
+    Attributes:
+        logger: What processors get as the logger of the run's own events; None until it is made.
     """
 
     def __init__(
@@ -48,41 +49,43 @@ class RunHandler(logging.Handler):
         self._pid = os.getpid()
         self._worker: dict[str, int] = {}
         self._current_trace = current_trace
+        self.logger: logging.Logger | None = None
+        self._mark = os.urandom(8).hex()  # a record that is pickled takes it along; another run's differs
         self._failing: set[str] = set()
-        self._deferred: list[str] = []
-        self._busy = False
+        self._deferred: deque[logging.LogRecord] = deque()
+        self._writing = threading.local()  # a fork in another thread's event must not leave it set
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Handle a record once, also where it passes both the run's own logger and the root logger."""
-        if getattr(record, _HANDLED, None) is self:
+        if getattr(record, HANDLED, None) == self._mark:
             return False
-        setattr(record, _HANDLED, self)
+        setattr(record, HANDLED, self._mark)
         return bool(super().handle(record))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Render and write one record; never raises."""
-        nested, self._busy = self._busy, True
+        nested, self._writing.now = self._is_writing(), True
         try:
             self._write(record)
         except DropEvent:
             pass
         except Exception as error:  # noqa: BLE001 - counted and told; a log call must not end training
-            self._fault("processors", error)
+            self._fault("logging", error)
         finally:
-            self._busy = nested
+            self._writing.now = nested
         if not nested:
             self._tell_deferred()
 
     def tell(self, message: str) -> None:
         """Log a WARNING of the package itself, after the event that is being written."""
-        self._deferred.append(message)
-        if not self._busy:
+        self._deferred.append(_warning(message))
+        if not self._is_writing():
             self._tell_deferred()
 
     def note_fault(self, name: str, error: Exception) -> None:
         """Count a fault of a part that is no output; the first is told."""
         self._fault(name, error)
-        if not self._busy:
+        if not self._is_writing():
             self._tell_deferred()
 
     def drop_outputs(self) -> None:
@@ -97,9 +100,11 @@ class RunHandler(logging.Handler):
     def _write(self, record: logging.LogRecord) -> None:
         if os.getpid() != self._pid:
             self._become_worker()
-        event_dict: EventDict = {**self._worker, **from_stdlib(record)}
-        for processor in self._processors:
-            event_dict = processor(None, record.levelname.lower(), event_dict)
+        event_dict = from_stdlib(record)
+        if self._worker:
+            event_dict = {**self._worker, **event_dict}
+        if self._processors and not hasattr(record, _UNPROCESSED):
+            event_dict = process(self._processors, self._logger_of(record), event_dict, self._processor_fault)
         event = to_log_event(event_dict, trace=self._current_trace(), seq=self._next_seq())
         self.counts[event.level] += 1
         for output in self._outputs:
@@ -116,15 +121,39 @@ class RunHandler(logging.Handler):
         self._worker = {"process.pid": self._pid}
         self._next_seq = itertools.count().__next__
 
-    def _fault(self, name: str, error: Exception) -> None:
+    def _logger_of(self, record: logging.LogRecord) -> logging.Logger:
+        """The run's own logger is not in the logging manager: to look it up there would make another."""
+        if self.logger is not None and self.logger.name == record.name:
+            return self.logger
+        return logging.getLogger(record.name)
+
+    def _fault(self, name: str, error: Exception, *, processed: bool = True) -> None:
         """Count a fault; the first of an episode is told."""
         self.faults[f"{name}: {type(error).__name__}"] += 1
         if name not in self._failing:
             self._failing.add(name)
-            self._deferred.append(f"{name} failed ({type(error).__name__}: {error}); training goes on")
+            text = f"{name} failed ({type(error).__name__}: {text_of(error)}); training goes on"
+            self._deferred.append(_warning(text, processed=processed))
+
+    def _processor_fault(self, name: str, error: Exception) -> None:
+        """Count a fault of a processor; no processor can hide that it is told."""
+        self._fault(name, error, processed=False)
+
+    def _is_writing(self) -> bool:
+        """Whether this thread is in the middle of an event."""
+        return getattr(self._writing, "now", False)
 
     def _tell_deferred(self) -> None:
-        while self._deferred:
-            message = self._deferred.pop(0)
-            record = logging.LogRecord("otel_mmlog", logging.WARNING, "", 0, message, None, None)
+        while True:
+            try:
+                record = self._deferred.popleft()
+            except IndexError:  # perhaps because another thread told it
+                return
             self.handle(record)
+
+
+def _warning(message: str, *, processed: bool = True) -> logging.LogRecord:
+    record = logging.LogRecord("otel_mmlog", logging.WARNING, "", 0, message, None, None)
+    if not processed:
+        setattr(record, _UNPROCESSED, True)
+    return record

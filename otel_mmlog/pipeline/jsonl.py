@@ -64,14 +64,7 @@ def _add_position(line: dict[str, Any], record: Record) -> None:
     line["mode"] = progress.mode
     line["epoch"] = progress.epoch
     line["iter"] = progress.iter
-    line["step"] = step_of(record)
-
-
-def step_of(record: Record) -> int:
-    """What MMEngine calls ``step``: the iteration, or the epoch for the summary of an epoch-based val loop."""
-    if record.kind == "epoch" and record.progress.by_epoch:
-        return record.progress.epoch
-    return record.progress.iter
+    line["step"] = record.step
 
 
 def _tags(record: Record) -> str:

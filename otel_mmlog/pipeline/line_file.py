@@ -45,11 +45,13 @@ class LineFile:
         data = line.encode("utf-8", "replace") + b"\n"
         if self._torn:
             data = b"\n" + data
-        self._torn = True
-        written = os.write(self._descriptor, data)
-        while written < len(data):
-            written += os.write(self._descriptor, data[written:])
-        self._torn = False
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(self._descriptor, data[written:])
+        finally:
+            if written:
+                self._torn = written < len(data)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

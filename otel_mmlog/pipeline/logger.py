@@ -1,25 +1,52 @@
 """The run's logger: structlog in front, the stdlib behind, nobody's configuration touched."""
 
 import logging
+import sys
 from typing import Any
 
 import structlog
 from structlog.processors import CallsiteParameter, CallsiteParameterAdder
 
-from otel_mmlog.pipeline.events import EventDict
+from otel_mmlog.pipeline.events import EVENT_DICT, STACK, EventDict, free_key
+from otel_mmlog.pipeline.handler import RunHandler
 
-_TAKEN = ("level", "logger", "pathname", "func_name", "lineno")
+_TAKEN = ("level", "logger", "pathname", "func_name", "lineno", STACK)
+_render_stack = structlog.processors.StackInfoRenderer(additional_ignores=[__name__])
 
 
-def make_stdlib_logger(name: str, level: int, handler: logging.Handler) -> logging.Logger:
-    """Make a logger that a later ``dictConfig`` can neither disable nor strip.
+class RunLogger(logging.Logger):
+    """A logger that a later ``dictConfig`` can neither disable nor strip: the logging manager does not know it.
 
-    It is not in the logging manager; its events still reach the root logger's handlers.
+    Its events reach the root logger's handlers too, except, where the run prints them itself, those that print.
+
+    Args:
+        name: Of every event.
+        level: Events below it are dropped.
+        handler: The run's.
+        prints: Whether the handler has a console.
     """
-    logger = logging.Logger(name, level)
-    logger.parent = logging.getLogger()
-    logger.addHandler(handler)
-    return logger
+
+    def __init__(self, name: str, level: int, handler: RunHandler, *, prints: bool) -> None:
+        super().__init__(name, level)
+        self.parent = logging.getLogger()
+        self._prints = prints
+        self.addHandler(handler)
+        handler.logger = self
+
+    def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - the stdlib's name
+        """Hand a record to the run's handler, then to the root logger's."""
+        for handler in [*self.handlers, *logging.getLogger().handlers]:
+            if record.levelno >= handler.level and not (self._prints and _is_console(handler)):
+                handler.handle(record)
+
+
+def _is_console(handler: logging.Handler) -> bool:
+    return isinstance(handler, logging.StreamHandler) and handler.stream in (
+        sys.stdout,
+        sys.stderr,
+        sys.__stdout__,
+        sys.__stderr__,
+    )
 
 
 def make_logger(stdlib_logger: logging.Logger) -> structlog.stdlib.BoundLogger:
@@ -49,9 +76,7 @@ def _keep_taken_names(_logger: Any, _name: str, event_dict: EventDict) -> EventD
     """Put an underscore behind a caller's key whose name the pipeline writes itself, so that both are kept."""
     for key in _TAKEN:
         if key in event_dict:
-            free = f"{key}_"
-            while free in event_dict:
-                free += "_"
+            free = free_key(key, event_dict)
             event_dict[free] = event_dict.pop(key)
     return event_dict
 
@@ -61,7 +86,9 @@ def _to_stdlib(_logger: Any, _name: str, event_dict: EventDict) -> tuple[tuple[A
 
     structlog's own ``render_to_log_kwargs`` raises for a key such as ``name``, which a log record has already.
     """
-    kwargs: dict[str, Any] = {"extra": {"_mmlog_event": event_dict}}
+    kwargs: dict[str, Any] = {"extra": {EVENT_DICT: event_dict}}
+    if event_dict.get("stack_info"):  # the stdlib's own stack, for other handlers, ends inside of structlog
+        event_dict[STACK] = _render_stack(None, "", {"stack_info": True})["stack"]
     for key in ("exc_info", "stack_info"):
         if event_dict.get(key):
             kwargs[key] = event_dict.pop(key)

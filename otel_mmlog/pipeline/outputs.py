@@ -8,7 +8,7 @@ from typing import Protocol, TextIO
 
 from otel_mmlog.core.record import LogEvent
 from otel_mmlog.pipeline.line_file import LineFile
-from otel_mmlog.pipeline.text import CONSOLE_TIME, TextRenderer
+from otel_mmlog.pipeline.text import CONSOLE_TIME, TextRenderer, message
 
 _MAX_SEEN = 10_000
 
@@ -99,7 +99,7 @@ class ConsoleOutput:
 
 
 class OnceFilter:
-    """Lets each WARNING text through once (mmengine's `FilterDuplicateWarning`, by text, not by format)."""
+    """Lets each WARNING text through once (mmengine's `FilterDuplicateWarning`, by its text as it is shown)."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
@@ -108,10 +108,11 @@ class OnceFilter:
         """Whether the event is to be written."""
         if event.level != logging.WARNING:
             return True
-        if event.body in self._seen:
+        text = message(event)
+        if text in self._seen:
             return False
         if len(self._seen) < _MAX_SEEN:
-            self._seen.add(event.body)
+            self._seen.add(text)
         return True
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from otel_mmlog.core.record import LogEvent
 from otel_mmlog.pipeline.escape import continuation, escape
-from otel_mmlog.pipeline.events import EventDict, to_log_event, with_record
+from otel_mmlog.pipeline.events import STACK, EventDict, text_of, to_log_event, with_record
 
 CONSOLE_TIME = "%m/%d %H:%M:%S"
 FILE_TIME = "%Y/%m/%d %H:%M:%S"
@@ -37,12 +37,14 @@ class TextRenderer:
         return self.render(to_log_event(with_record(event_dict, name)))
 
     def render(self, event: LogEvent) -> str:
-        """Return the line, without its last newline; only a traceback adds further lines."""
+        """Return the line, without its last newline; only a traceback or a stack adds further lines."""
         place = ""
         if event.level >= logging.ERROR and event.code is not None:
             place = f"{event.code.pathname} - {event.code.function} - {event.code.line} - "
         head = f"{self._time(event.time_ns)} - {escape(event.logger)} - {self._level(event.level)} - {escape(place)}"
         tail = "" if event.exception is None else continuation(event.exception.stacktrace)
+        if STACK in event.attributes:
+            tail += continuation(text_of(event.attributes[STACK]))
         return f"{head}{message(event)}{tail}"
 
     def _time(self, time_ns: int) -> str:
@@ -65,7 +67,7 @@ def message(event: LogEvent) -> str:
         return _record_text(event.body)
     if not event.attributes:
         return escape(event.body)
-    pairs = (f"{key}={_value(value)}" for key, value in event.attributes.items())
+    pairs = (f"{key}={_value(value)}" for key, value in event.attributes.items() if key != STACK)
     return escape("  ".join([event.body, *pairs]))
 
 

@@ -42,6 +42,8 @@ class Server:
 def program(name: str) -> str:
     """The path of a server's program; the test is skipped where it is not installed."""
     path = shutil.which(name)
+    if path is None and os.environ.get("MMLOG_TESTS_REQUIRE_SERVERS"):
+        pytest.fail(f"{name} is not on PATH, and MMLOG_TESTS_REQUIRE_SERVERS says that it must be")
     if path is None:
         pytest.skip(f"{name} is not on PATH: install it, or put its folder on PATH, to run this test")
     return path

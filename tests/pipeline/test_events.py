@@ -1,13 +1,24 @@
 """From a log record to the event that every output renders."""
 
 import logging
+import logging.handlers
+import queue
 from typing import Any
+
+import structlog
 
 from otel_mmlog.pipeline.events import exception_info, from_stdlib, to_log_event
 from otel_mmlog.pipeline.jsonl import JSONRenderer
 from otel_mmlog.pipeline.text import TextRenderer
 from tests.journals import strict_json
 from tests.pipeline.log_events import TIME_NS, Unprintable, log_event, log_record, raised
+
+
+class Keep(logging.handlers.QueueHandler):
+    """Keeps log records as they are."""
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record
 
 
 def test_stdlib_arguments_are_formatted() -> None:
@@ -35,6 +46,47 @@ def test_unprintable_message_and_exception() -> None:
     assert info is not None
     assert info.type.endswith("SilentError")
     assert info.message == "<unprintable message: RuntimeError>"
+
+
+def test_extra_values_are_attributes() -> None:
+    """``extra`` of a stdlib call is kept; a name that the pipeline writes itself gets an underscore."""
+    record = logging.makeLogRecord({"name": "a", "msg": "m", "levelno": 20, "levelname": "INFO"})
+    vars(record).update(job=7, event="e", level="info", logger="b", _private=1)
+    event = to_log_event(from_stdlib(record))
+    assert event.body == "m"
+    assert event.attributes == {"job": 7, "event_": "e", "logger_": "b"}
+
+
+def test_event_dicts_of_the_users_structlog() -> None:
+    """A chain that ends in ``wrap_for_formatter`` or ``render_to_log_kwargs`` brings its values along."""
+    seen: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    logger = logging.Logger("theirs")
+    logger.addHandler(Keep(seen))
+    ends: list[Any] = [
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        structlog.stdlib.render_to_log_kwargs,
+    ]
+    for end in ends:
+        chain = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, end]
+        structlog.wrap_logger(logger, processors=chain, wrapper_class=structlog.stdlib.BoundLogger).warning(
+            "100% saved", path="a.pt"
+        )
+    assert seen.qsize() == 2
+    for event in (to_log_event(from_stdlib(seen.get())) for _ in ends):
+        assert (event.body, event.attributes) == ("100% saved", {"path": "a.pt"})
+        assert (event.logger, event.level) == ("theirs", logging.WARNING)
+
+
+def test_stack_of_a_stdlib_call() -> None:
+    """``stack_info=True`` gives continuation lines in text, and ``code.stacktrace`` in JSON."""
+    record = log_record("here")
+    record.stack_info = 'Stack (most recent call last):\n  File "a.py", line 1'
+    event = to_log_event(from_stdlib(record))
+    head, *stack = TextRenderer().render(event).split("\n")
+    assert head.endswith(" - here")
+    assert stack == ["    | Stack (most recent call last):", '    |   File "a.py", line 1']
+    line = strict_json(JSONRenderer(rank=0, run_id="r", attempt=0).render(event))
+    assert line["code.stacktrace"] == record.stack_info
 
 
 def test_time_is_exact_to_the_microsecond() -> None:

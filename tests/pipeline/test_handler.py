@@ -2,19 +2,24 @@
 
 import itertools
 import logging
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from structlog import DropEvent
 
-from otel_mmlog.core.record import LogEvent
-from otel_mmlog.pipeline.handler import Processor, RunHandler
+from otel_mmlog.core.progress import Progress
+from otel_mmlog.core.record import LogEvent, Record
+from otel_mmlog.pipeline.chain import Processor
+from otel_mmlog.pipeline.handler import RunHandler
 from otel_mmlog.pipeline.line_file import LineFile
+from otel_mmlog.pipeline.logger import RunLogger
 from otel_mmlog.pipeline.outputs import FileOutput
 from tests.journals import text_lines
-from tests.pipeline.log_events import log_record
+from tests.pipeline.log_events import Unprintable, log_record
 
 
 class Memory:
@@ -110,33 +115,90 @@ def test_processors_change_and_drop() -> None:
     assert not outputs.handler.faults
 
 
-@pytest.mark.parametrize("returned", [None, "text", 7])
-def test_wrong_processor_is_told_once(returned: Any) -> None:
-    """A processor that returns no event dict costs events, which are counted, and never raises."""
-    broken = [True]
+def test_processors_get_the_real_logger() -> None:
+    """A processor gets the logger of the event, as structlog's own processors for the stdlib expect."""
+    seen: list[tuple[object, str]] = []
 
-    def process(_logger: Any, _name: str, event: Any) -> Any:
-        return returned if broken[0] and event["logger"] == "mmengine" else event
+    def process(logger: Any, name: str, event: Any) -> Any:
+        seen.append((logger, name))
+        return structlog.stdlib.filter_by_level(logger, name, event)
 
     outputs = Outputs(process)
+    own = RunLogger("mmengine", logging.INFO, outputs.handler, prints=False)
+    other = logging.getLogger("some.library")
+    own.warning("mine")
+    outputs.handler.handle(log_record("theirs", logging.ERROR, logger="some.library"))
+    assert seen == [(own, "warning"), (other, "error")]
+    assert outputs.first.bodies == ["mine", "theirs"]
+    assert not outputs.handler.faults
+
+
+@pytest.mark.parametrize("returned", [None, "text", 7, KeyError("x")])
+def test_broken_processor_costs_no_event(returned: Any) -> None:
+    """One that raises or returns no mapping is counted and told once; events go on as they were before it."""
+
+    def broken(_logger: Any, _name: str, event: Any) -> Any:
+        event.clear()
+        if isinstance(returned, Exception):
+            raise returned
+        return returned
+
+    def upper(_logger: Any, _name: str, event: Any) -> Any:
+        if event["logger"] == "otel_mmlog":
+            raise DropEvent  # what is told about a processor cannot be dropped by one
+        return {**event, "event": event["event"].upper()}
+
+    outputs = Outputs(broken, upper)
     for message in ("a", "b"):
         outputs.handler.handle(log_record(message))
+    first, told, second = outputs.first.bodies
+    assert (first, second) == ("A", "B")
+    assert told.startswith("the processor test_broken_processor_costs_no_event.<locals>.broken failed (")
     assert sum(outputs.handler.faults.values()) == 2
-    assert len(outputs.first.bodies) == 1
-    assert outputs.first.bodies[0].startswith("processors failed")
 
 
-def test_raising_processor_never_raises_into_training() -> None:
-    """Whatever a processor raises is counted, even where it raises for the warning about itself."""
+def test_processor_that_keeps_a_few_keys_only() -> None:
+    """A processor may drop keys: what makes a training record one is kept all the same."""
+
+    def keep(_logger: Any, _name: str, event: Any) -> Any:
+        return {"event": event["event"]}
+
+    outputs = Outputs(keep)
+    record = log_record("line")
+    progress = Progress("train", by_epoch=True, epoch=1, iter=10, batch_idx=9)
+    record._mmlog_event = {
+        "_mmlog_record": Record("iter", progress, {"loss": 1.0}, {}, "line", 1),
+        "more": 1,
+    }
+    outputs.handler.handle(record)
+    (event,) = outputs.first.events
+    assert event.record is not None
+    assert event.record.tags == {"loss": 1.0}
+    assert not event.attributes
+
+
+def test_error_without_a_text() -> None:
+    """An exception whose ``str`` raises is told like any other, and never raises into training."""
+
+    class SilentError(Exception):
+        __str__ = Unprintable.__str__
 
     def process(_logger: Any, _name: str, _event: Any) -> Any:
-        raise KeyError("x")
+        raise SilentError
 
     outputs = Outputs(process)
-    for message in ("a", "b"):
-        outputs.handler.handle(log_record(message))
-    assert outputs.handler.faults["processors: KeyError"] >= 2
-    assert not outputs.first.events
+    outputs.handler.handle(log_record("a"))
+    assert outputs.first.bodies[0] == "a"
+    assert "failed (SilentError: <unprintable" in outputs.first.bodies[1]
+
+
+def test_handled_record_can_be_pickled() -> None:
+    """A record that was handled goes through a queue to another process, and is not written again."""
+    outputs = Outputs()
+    record = log_record("a")
+    outputs.handler.handle(record)
+    assert not outputs.handler.handle(pickle.loads(pickle.dumps(record)))
+    assert Outputs().handler.handle(record)
 
 
 def test_level() -> None:

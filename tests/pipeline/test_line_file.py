@@ -62,6 +62,7 @@ def test_open_file_is_not_free(tmp_path: Path) -> None:
     assert is_free(path)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 warns of forks beside threads
 def test_forked_child_writes_whole_lines_and_holds_no_lock(tmp_path: Path) -> None:
     """A child appends beside its parent, and the file is free once the parent is gone from it."""
     file = LineFile(tmp_path / "a.log")

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from otel_mmlog.pipeline.handler import RunHandler
-from otel_mmlog.pipeline.logger import make_logger, make_stdlib_logger
+from otel_mmlog.pipeline.logger import RunLogger, make_logger
 from tests.pipeline.test_handler import Memory
 
 Logger = structlog.stdlib.BoundLogger
@@ -29,7 +29,7 @@ def logger(memory: Memory) -> Logger:
         next_seq=itertools.count().__next__,
         current_trace=lambda: None,
     )
-    return make_logger(make_stdlib_logger("mmengine", logging.INFO, handler))
+    return make_logger(RunLogger("mmengine", logging.INFO, handler, prints=False))
 
 
 def test_values_are_attributes(logger: Logger, memory: Memory) -> None:
@@ -87,6 +87,14 @@ def test_exception(logger: Logger, memory: Memory) -> None:
     assert (first.type, first.message) == ("KeyError", "'k'")
     assert second == first
     assert third is None
+
+
+def test_stack(logger: Logger, memory: Memory) -> None:
+    """``stack_info=True`` brings the stack along, and it ends at the caller."""
+    logger.info("here", stack_info=True)
+    attributes = memory.events[0].attributes
+    assert list(attributes) == ["code.stacktrace"]
+    assert attributes["code.stacktrace"].endswith('logger.info("here", stack_info=True)')
 
 
 def test_context_variables(logger: Logger, memory: Memory) -> None:

@@ -81,6 +81,13 @@ def test_warnings_once_in_text_each_time_in_json(tmp_path: Path) -> None:
     assert text_lines(json.path) == ["w", "e", "x"] * 2
 
 
+def test_once_looks_at_the_whole_text() -> None:
+    """Two warnings with one text and different values are two."""
+    is_new = OnceFilter()
+    warnings = [log_event("missing", logging.WARNING, key=key) for key in ("a", "b", "a")]
+    assert [is_new(event) for event in warnings] == [True, True, False]
+
+
 def test_once_is_bounded() -> None:
     """Millions of different warnings do not fill the memory: beyond a bound each is written."""
     is_new = OnceFilter()

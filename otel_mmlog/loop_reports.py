@@ -1,0 +1,59 @@
+"""The records of the loops: where a loop stands, and how long the rest will take."""
+
+from otel_mmlog.core.hub import MessageHub
+from otel_mmlog.core.progress import Progress
+from otel_mmlog.loop_state import Loop, LoopSink
+from otel_mmlog.loop_windows import summary_windows
+from otel_mmlog.position import Position
+
+
+class LoopReports:
+    """Closes records.
+
+    Args:
+        hub: Where the scalars are.
+        sink: Takes the records.
+        at: Where training stands.
+    """
+
+    def __init__(self, hub: MessageHub, sink: LoopSink, at: Position) -> None:
+        self._hub = hub
+        self._sink = sink
+        self._at = at
+        self._time_sum_s = 0.0
+        self._timed = 0
+
+    def add_time(self, elapsed_s: float) -> None:
+        """Take in how long a train iteration took."""
+        self._time_sum_s += elapsed_s
+        self._timed += 1
+
+    def report(self, loop: Loop, *, in_train: bool) -> None:
+        """Close the record of a train loop's interval; `in_train` is False where the loop is over."""
+        loop.unreported = 0
+        self._sink.emit("iter", self._progress(loop, in_train=in_train, eta_s=self._eta_s()))
+
+    def sum_up(self, loop: Loop, *, in_train: bool) -> None:
+        """Close the record of a whole val or test loop; `in_train` says whether a train loop runs around it."""
+        progress = self._progress(loop, in_train=in_train, eta_s=None)
+        self._sink.emit("epoch", progress, summary_windows(self._hub, loop))
+
+    def _progress(self, loop: Loop, *, in_train: bool, eta_s: float | None) -> Progress:
+        inner = int(in_train and loop.mode != "train")  # its train iteration and epoch are not counted yet
+        return Progress(
+            mode=loop.mode,
+            by_epoch=self._at.by_epoch,
+            epoch=self._at.epoch_of_train if in_train else self._at.epoch,
+            iter=self._at.iter + inner,
+            batch_idx=max(loop.done - 1, 0),
+            loader_len=loop.loader_len,
+            max_epochs=self._at.max_epochs,
+            max_iters=self._at.max_iters,
+            eta_s=eta_s,
+        )
+
+    def _eta_s(self) -> float | None:
+        """Mean time of this attempt's iterations times the iterations to go, as mmengine's `IterTimerHook`."""
+        if self._at.max_iters is None or not self._timed:
+            return None
+        return self._time_sum_s / self._timed * max(self._at.max_iters - self._at.iter, 0)
