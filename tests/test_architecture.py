@@ -18,6 +18,18 @@ ALLOWED = {
         "opentelemetry",
         "google.protobuf",
     ),
+    "sender": (
+        "otel_mmlog.core",
+        "otel_mmlog.sender",
+        "otel_mmlog._version",
+        "requests",
+        "urllib3",
+        "grpc",
+        "google.protobuf",
+        "google.rpc",
+        "opentelemetry.proto",
+    ),
+    "testing": ("otel_mmlog.testing", "grpc", "google", "opentelemetry.proto"),
 }
 ENVIRONMENT_READERS = {"settings.py"}
 FRAMEWORKS = ("torch", "mmengine", "transformers", "lightning", "accelerate")

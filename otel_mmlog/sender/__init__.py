@@ -1,0 +1,1 @@
+"""Reads journals and delivers them; runs in a process of its own."""

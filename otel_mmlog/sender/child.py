@@ -1,0 +1,220 @@
+"""The sender as a process: it hears its parent on stdin, answers on stdout, and ends after it."""
+
+import contextlib
+import math
+import os
+import random
+import select
+import signal
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from otel_mmlog.sender.courier import ThreadCourier
+from otel_mmlog.sender.endpoint_settings import read_endpoints
+from otel_mmlog.sender.launch import Plan
+from otel_mmlog.sender.reader import JournalReader
+from otel_mmlog.sender.sender import Pace, Sender
+from otel_mmlog.sender.status import SenderStatus, encode_status
+from otel_mmlog.sender.status_pipe import StatusPipe
+from otel_mmlog.sender.transport import make_transports, protobuf_fallback
+from otel_mmlog.sender.words import Words
+
+NICE: Final = 10
+POLL_S: Final = 1.0
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_READ_BYTES: Final = 65536
+
+
+def main(
+    environ: Mapping[str, str], plan: Mapping[str, Any], on_orphan: Callable[[Path], None] = lambda _: None
+) -> NoReturn:
+    """Run a sender until its parent is gone and everything delivered, or the linger time is over.
+
+    Args:
+        environ: Names the endpoints.
+        plan: The fields of a `Plan`.
+        on_orphan: Called with the folder when the parent is gone, before the last of it is sent.
+    """
+    code = 1
+    try:
+        _run(environ, Plan(**plan), on_orphan)
+        code = 0
+    except BaseException:  # noqa: BLE001 - nobody else is there to hear of it
+        traceback.print_exc()
+    finally:
+        # Threads that wait for a server must not hold this process.
+        os._exit(code)
+
+
+def _run(environ: Mapping[str, str], plan: Plan, on_orphan: Callable[[Path], None]) -> None:
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_read, False)
+    os.set_blocking(wake_write, False)
+    terminated = _become_background(wake_write)
+    words = Words(Path(plan.folder), _STDERR, time.time_ns)
+    endpoints = read_endpoints(environ)
+    if endpoints is None:
+        words.say("no endpoint is configured")
+        return
+    transports = make_transports(endpoints)
+    reader = JournalReader(Path(plan.folder))
+    sender = Sender(
+        reader,
+        ThreadCourier(transports, lambda: _wake(wake_write)),
+        {signal: protobuf_fallback(transport) is not None for signal, transport in transports.items()},
+        random=random.random,
+        tell=words.say,
+        pace=Pace(gather_s=plan.gather_s, poll_s=POLL_S),
+    )
+    _Loop(plan, reader, sender, words, wake_read, terminated, on_orphan).run()
+
+
+def _become_background(wake_fd: int) -> Callable[[], bool]:
+    """Yield to the training process, and learn of SIGTERM; returns whether one has come."""
+    with contextlib.suppress(OSError):
+        os.nice(NICE)
+    came: list[int] = []
+    signal.set_wakeup_fd(wake_fd, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda number, _frame: came.append(number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    return lambda: bool(came)
+
+
+def _wake(fd: int) -> None:
+    with contextlib.suppress(BlockingIOError):  # full: it will wake up anyway
+        os.write(fd, b"a")
+
+
+class _Loop:
+    """Waits for the parent, for answers and for the clock, and has the sender do the rest."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        reader: JournalReader,
+        sender: Sender,
+        words: Words,
+        wake_fd: int,
+        terminated: Callable[[], bool],
+        on_orphan: Callable[[Path], None],
+    ) -> None:
+        self._plan = plan
+        self._reader = reader
+        self._sender = sender
+        self._words = words
+        self._wake_fd = wake_fd
+        self._terminated = terminated
+        self._on_orphan = on_orphan
+        self._pipe = StatusPipe(_STDOUT)
+        self._status: SenderStatus | None = None
+        self._told_s = 0.0
+        self._deadline_s: float | None = None
+        self._is_locked = False
+        self._lock_fault = ""
+        os.set_blocking(_STDIN, False)
+
+    def run(self) -> None:
+        """Work until there is nothing to do, or no time left to do it."""
+        while True:
+            now_s = time.monotonic()
+            self._look_after_parent(now_s)
+            wake_s = self._step(now_s)
+            if self._is_over(now_s):
+                break
+            self._tell(now_s)
+            self._wait(min(wake_s, now_s + POLL_S, self._deadline_s or math.inf))
+        finished = self._is_locked and self._deadline_s is not None and self._sender.is_flushed
+        self._reader.close()
+        self._pipe.put(encode_status(replace(self._current_status(), finished=finished)))
+
+    def _is_over(self, now_s: float) -> bool:
+        if self._terminated():
+            return True
+        if self._deadline_s is None:
+            return False
+        if now_s >= self._deadline_s:
+            return True
+        return self._is_locked and (self._sender.is_flushed or self._sender.is_stuck)
+
+    def _step(self, now_s: float) -> float:
+        if not self._is_locked and not self._lock():
+            return now_s + POLL_S
+        return self._sender.step(now_s)
+
+    def _lock(self) -> bool:
+        """Become the folder's one sender; another one may be about to finish there."""
+        try:
+            self._is_locked = self._reader.try_lock()
+            fault = "" if self._is_locked else "another sender has this folder; waiting for it to end"
+        except OSError as error:
+            fault = f"the cursor cannot be used: {error}; it is tried again"
+        if fault and fault != self._lock_fault:
+            self._words.say(fault)
+        self._lock_fault = fault
+        return self._is_locked
+
+    def _wait(self, wake_s: float) -> None:
+        """Sleep until then, or until there is something to hear."""
+        poll = select.poll()
+        poll.register(self._wake_fd, select.POLLIN)
+        if self._deadline_s is None:
+            poll.register(_STDIN, select.POLLIN)
+        if self._pipe.wants_room:
+            poll.register(_STDOUT, select.POLLOUT)
+        events = dict(poll.poll(max(0.0, wake_s - time.monotonic()) * 1000))
+        if self._wake_fd in events:
+            os.read(self._wake_fd, _READ_BYTES)
+        if _STDOUT in events:
+            self._pipe.go_on()
+        if _STDIN in events:
+            self._hear()
+
+    def _hear(self) -> None:
+        """Do as the parent says; the end of its words is the end of the parent."""
+        now_s = time.monotonic()
+        try:
+            said = os.read(_STDIN, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        for _ in range(said.count(b"F")):
+            self._sender.flush(now_s)
+        if said:
+            self._sender.more(now_s)
+        else:
+            self._begin_to_end(now_s)
+
+    def _look_after_parent(self, now_s: float) -> None:
+        # A process that was forked from the parent's may hold the pipe open.
+        if self._deadline_s is None and os.getppid() != self._plan.parent_pid:
+            self._begin_to_end(now_s)
+
+    def _begin_to_end(self, now_s: float) -> None:
+        if self._deadline_s is None:
+            self._deadline_s = now_s + self._plan.linger_s
+            try:
+                self._on_orphan(Path(self._plan.folder))
+            except Exception as error:  # noqa: BLE001 - whatever it is, what is there can still be sent
+                self._words.say(f"what the dead process left open could not be ended: {error!r}")
+            self._sender.flush(now_s)
+
+    def _tell(self, now_s: float) -> None:
+        """Send the status if it has changed: after a flush at once, else each second at most."""
+        is_flushed = self._status is not None and self._status.flushes != self._sender.flushes
+        if not is_flushed and now_s - self._told_s < POLL_S:
+            return
+        self._told_s = now_s
+        status = self._current_status()
+        if status != self._status:
+            self._status = status
+            self._pipe.put(encode_status(status))
+
+    def _current_status(self) -> SenderStatus:
+        backlog = self._reader.backlog()
+        return replace(self._sender.status(), backlog_bytes=backlog.total_bytes, oldest_ns=backlog.oldest_ns)

@@ -1,0 +1,64 @@
+"""A sender's words: a small file beside the journal that never grows without bound."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+WORDS: Final = "sender.log"
+MAX_BYTES: Final = 256 * 1024
+
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def open_words(folder: Path) -> int:
+    """A descriptor of the file, which is begun anew, and the old one kept beside it, once it is large.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    path = folder / WORDS
+    with contextlib.suppress(OSError):
+        if path.stat(follow_symlinks=False).st_size > MAX_BYTES:
+            path.replace(path.with_name(f"{WORDS}.1"))
+    return os.open(path, _FLAGS, 0o600)
+
+
+class Words:
+    """Writes sentences to a descriptor that leads to the file of `open_words`.
+
+    Whatever else writes to it, as a library in C does, is bounded with it.
+
+    Args:
+        folder: Where the file is.
+        fd: Leads to it; after a rotation the same number leads to the new file.
+        clock_ns: Unix time in nanoseconds.
+
+    Attributes:
+        unsaid: Sentences that the disk did not take.
+    """
+
+    def __init__(self, folder: Path, fd: int, clock_ns: Callable[[], int]) -> None:
+        self._folder = folder
+        self._fd = fd
+        self._clock_ns = clock_ns
+        self.unsaid = 0
+
+    def say(self, text: str) -> None:
+        """Write a sentence with time and process; never raises."""
+        moment = datetime.fromtimestamp(self._clock_ns() / 1e9, tz=timezone.utc)
+        line = f"{moment:%Y-%m-%dT%H:%M:%SZ} [{os.getpid()}] {text}\n"
+        try:
+            if os.fstat(self._fd).st_size > MAX_BYTES:
+                self._rotate()
+            os.write(self._fd, line.encode("utf-8", "replace"))
+        except OSError:
+            self.unsaid += 1
+
+    def _rotate(self) -> None:
+        """Raises OSError if the new file cannot be opened."""
+        fd = open_words(self._folder)
+        os.dup2(fd, self._fd, inheritable=False)
+        os.close(fd)
