@@ -14,6 +14,7 @@ from otel_mmlog.core.attempts import (
     remember,
 )
 from otel_mmlog.core.rank import Rank
+from otel_mmlog.delivery import Delivery, start_delivery
 from otel_mmlog.identify import Identity
 from otel_mmlog.options import Options
 from otel_mmlog.otel.encode import Encoder
@@ -47,6 +48,7 @@ class Parts:
     identity: Identity
     encoder: Encoder
     journal: Journal
+    delivery: Delivery
     journal_output: JournalOutput
     tracing: Tracing
     span_exporter: JournalSpanExporter
@@ -72,7 +74,10 @@ def compose(options: Options, settings: Settings, identity: Identity) -> Parts:
     encoder = _make_encoder(settings, identity, resource, notes)
     journal = _make_journal(options, settings, identity.rank, notes)
     next_seq = itertools.count().__next__
-    journal_output = JournalOutput(journal, encoder, metrics=settings.metrics, logs=settings.logs)
+    delivery = start_delivery(settings, journal.folder, notes)
+    journal_output = JournalOutput(
+        journal, encoder, metrics=settings.metrics, logs=settings.logs, on_append=delivery.poke
+    )
     tracing = _start_tracing(options, settings, identity, resource, encoder, journal)
     journal.preface = tracing.open_starts if settings.logs else bytes
     outputs, files = _file_outputs(options, identity, notes)
@@ -89,6 +94,7 @@ def compose(options: Options, settings: Settings, identity: Identity) -> Parts:
         identity,
         encoder,
         journal,
+        delivery,
         journal_output,
         tracing,
         JournalSpanExporter(encoder, journal.append if settings.traces else _discard),

@@ -60,6 +60,7 @@ class Emitter:
         self._send(record)
         if self._raw is not None:
             self._raw.flush()
+        self._parts.journal_output.write_gauges(self._parts.delivery.gauges(), record.time_ns)
 
     def end_iteration(self) -> None:
         """Stamp the raw values of the iteration that is over."""

@@ -249,16 +249,26 @@ class Run:
         if self._raw is not None:
             self._raw.skip_all()
 
-    def flush(self, timeout: float = 10.0) -> bool:  # noqa: ARG002 - the wait for a first hop, when there is one
-        """Have the disk confirm all that was logged; True if it did and nothing was refused."""
-        stats = self._parts.journal.stats()
-        return self._parts.journal.flush() and not any(stats.refused.values())
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until all that was logged is safe.
+
+        Args:
+            timeout: Seconds to wait for the collector, if an endpoint is configured.
+
+        Returns:
+            Whether nothing was refused and the collector acknowledged everything; without an endpoint,
+            whether the disk confirmed it.
+        """
+        return self._is_on_disk() and self._parts.delivery.flush(timeout)
 
     def close(self) -> bool:
         """End the run: partial records, spans, series and files. A second call does nothing.
 
+        With an endpoint configured it waits for the delivery, at most for ``OTEL_MMLOG_CLOSE_TIMEOUT`` (3 s); the
+        sender then goes on alone for ``OTEL_MMLOG_LINGER`` (60 s).
+
         Returns:
-            Whether all that was logged is in the journal.
+            Whether the collector acknowledged everything; without an endpoint, whether all is in the journal.
         """
         if self.closed or self.is_inherited:
             return True
@@ -268,12 +278,14 @@ class Run:
         self._emitter.check_rules()
         self._parts.tracing.spans.end_all(self._error)
         self._parts.journal_output.end_series(time.time_ns())
-        for line in closing_lines(self._parts, self._emitter.records, self._scalars.rejected):
+        status = self._parts.delivery.settle()
+        for line in closing_lines(self._parts, self._emitter.records, self._scalars.rejected, status):
             self.logger.info(line)
         self._hooks.remove()
-        complete = self.flush()
+        complete = self._is_on_disk()
         self._parts.handler.drop_outputs()
         self._parts.journal.close()
+        complete = self._parts.delivery.close() and complete
         MessageHub.remove_instance(self.hub.instance_name)
         open_runs.remove(self)
         return complete
@@ -292,6 +304,10 @@ class Run:
         self._parts.handler.drop_outputs()
         self._parts.journal.close()
         open_runs.remove(self)
+
+    def _is_on_disk(self) -> bool:
+        """Whether the disk confirms the journal, and nothing was refused."""
+        return self._parts.journal.flush() and not any(self._parts.journal.stats().refused.values())
 
     def _say_started(self) -> None:
         where = self._parts.identity.rank

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.sender.endpoint_settings import read_endpoints
+from otel_mmlog.sender.endpoints import Endpoint
+from otel_mmlog.sender.types import SIGNALS, Signal
 
 MIB = 1024 * 1024
 CAP_BYTES = 256 * MIB
 CAP_BYTES_WITH_ENDPOINT = 1024 * MIB
 SEGMENT_BYTES = 16 * MIB
 SEGMENT_AGE_S = 300.0
+CLOSE_TIMEOUT_S = 3.0
+LINGER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,10 @@ class Settings:
         metrics: Whether points are journalled (``OTEL_METRICS_EXPORTER=none``).
         logs: Whether log records are journalled (``OTEL_LOGS_EXPORTER=none``).
         traceparent: ``TRACEPARENT``: the W3C trace context that the run continues, or None.
+        endpoints: Where each signal is sent (``OTEL_EXPORTER_OTLP_*``), or None if nothing is. A signal without an
+            endpoint, where others have one, is not journalled: nobody would ever take it away.
+        close_timeout_s: ``OTEL_MMLOG_CLOSE_TIMEOUT``: what the end of a run may wait for its delivery.
+        linger_s: ``OTEL_MMLOG_LINGER``: what the sender may go on for after that, alone.
         color: False where ``NO_COLOR`` or ``TERM=dumb`` forbid colour, True where ``FORCE_COLOR`` asks for it,
             None where the terminal decides.
         environ: The whole environment, for the parts that read a family of variables.
@@ -42,6 +51,9 @@ class Settings:
     metrics: bool
     logs: bool
     traceparent: str | None
+    endpoints: Mapping[Signal, Endpoint] | None
+    close_timeout_s: float
+    linger_s: float
     color: bool | None
     environ: Mapping[str, str]
 
@@ -54,20 +66,22 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     environ = dict(os.environ if environ is None else environ)
     enabled = not _flag(environ, "OTEL_SDK_DISABLED")
-    has_endpoint = any(
-        name.startswith("OTEL_EXPORTER_OTLP") and name.endswith("ENDPOINT") for name in environ
-    )
-    cap_bytes = CAP_BYTES_WITH_ENDPOINT if has_endpoint else CAP_BYTES
+    endpoints = read_endpoints(environ) if enabled else None
+    cap_bytes = CAP_BYTES if endpoints is None else CAP_BYTES_WITH_ENDPOINT
+    wanted = SIGNALS if endpoints is None else tuple(endpoints)
     return Settings(
         log_level=environ.get("OTEL_MMLOG_LOG_LEVEL") or None,
         journal_dir=_folder(environ, "OTEL_MMLOG_JOURNAL_DIR"),
         cap_bytes=int(_at_least(environ, "OTEL_MMLOG_JOURNAL_MAX_BYTES", MIB, cap_bytes)),
         segment_bytes=int(_at_least(environ, "OTEL_MMLOG_SEGMENT_MAX_BYTES", 4096, SEGMENT_BYTES)),
         segment_age_s=_at_least(environ, "OTEL_MMLOG_SEGMENT_MAX_AGE", 1, SEGMENT_AGE_S),
-        traces=enabled and _exports(environ, "OTEL_TRACES_EXPORTER"),
-        metrics=enabled and _exports(environ, "OTEL_METRICS_EXPORTER"),
-        logs=enabled and _exports(environ, "OTEL_LOGS_EXPORTER"),
+        traces=enabled and "traces" in wanted and _exports(environ, "OTEL_TRACES_EXPORTER"),
+        metrics=enabled and "metrics" in wanted and _exports(environ, "OTEL_METRICS_EXPORTER"),
+        logs=enabled and "logs" in wanted and _exports(environ, "OTEL_LOGS_EXPORTER"),
         traceparent=environ.get("TRACEPARENT") or None,
+        endpoints=endpoints,
+        close_timeout_s=_at_least(environ, "OTEL_MMLOG_CLOSE_TIMEOUT", 0, CLOSE_TIMEOUT_S),
+        linger_s=_at_least(environ, "OTEL_MMLOG_LINGER", 0, LINGER_S),
         color=_color(environ),
         environ=environ,
     )

@@ -1,10 +1,11 @@
-"""The last two lines of a run: what was written, and where."""
+"""The last lines of a run: what was written, and where; what was delivered, and what is left."""
 
 import logging
 from collections.abc import Mapping
 
 from otel_mmlog.compose import Parts
 from otel_mmlog.otel.lines import Signal
+from otel_mmlog.sender.status import SenderStatus
 
 _SIGNALS: tuple[tuple[Signal, str], ...] = (
     ("metrics", "points"),
@@ -13,13 +14,16 @@ _SIGNALS: tuple[tuple[Signal, str], ...] = (
 )
 
 
-def closing_lines(parts: Parts, records: int, rejected: Mapping[str, int]) -> list[str]:
-    """Say what a run wrote.
+def closing_lines(
+    parts: Parts, records: int, rejected: Mapping[str, int], status: SenderStatus | None
+) -> list[str]:
+    """Say what a run wrote, and what of it was delivered.
 
     Args:
         parts: What the run is made of.
         records: How many records it made.
         rejected: Scalars that were no numbers, by name.
+        status: What the sender told last, or None without one.
     """
     counts = parts.handler.counts
     warnings = counts[logging.WARNING]
@@ -27,7 +31,7 @@ def closing_lines(parts: Parts, records: int, rejected: Mapping[str, int]) -> li
     files = " and ".join(str(path) for path in parts.files) or "no files on this rank"
     lost = f", {sum(rejected.values())} values left out" if rejected else ""
     said = f"Wrote {records} records, {warnings} warnings, {errors} errors{lost}: {files}"
-    return [said, _journal_line(parts)]
+    return [said, _journal_line(parts), *([] if status is None else [_delivery_line(parts, status)])]
 
 
 def _journal_line(parts: Parts) -> str:
@@ -39,3 +43,17 @@ def _journal_line(parts: Parts) -> str:
     cut = sum(parts.encoder.faults.values())
     shortened = f"; {cut} values cut or replaced ({', '.join(sorted(parts.encoder.faults))})" if cut else ""
     return f"Journal: {what} in {parts.journal.folder}{left_out}{shortened}"
+
+
+def _delivery_line(parts: Parts, status: SenderStatus) -> str:
+    delivered = ", ".join(f"{status.delivered.get(signal, 0)} {name}" for signal, name in _SIGNALS)
+    lost = [(status.rejected, "rejected"), (status.quarantined, "quarantined")]
+    refused = "".join(f"; {sum(counts.values())} {word}" for counts, word in lost if any(counts.values()))
+    if not status.backlog_bytes:
+        return f"Delivered: {delivered}{refused}"
+    reasons = "; ".join(f"{signal}: {trouble.detail}" for signal, trouble in status.troubles.items())
+    why = f" ({reasons})" if reasons else ""
+    return (
+        f"Delivered: {delivered}{refused}; {status.backlog_bytes} bytes left{why}: the sender goes on for a while; "
+        f"after that: otel-mmlog send {parts.journal.folder}"
+    )

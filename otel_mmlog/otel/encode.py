@@ -69,6 +69,10 @@ class Encoder:
         """Return raw values (hub's key, value, Unix time in ns) as ``mmlog.raw.*`` gauges."""
         return self._metrics.raw_lines(points)
 
+    def gauges_lines(self, gauges: Mapping[str, float], time_ns: int) -> list[EncodedLine]:
+        """Return gauges of the package itself: full name -> value, at a Unix time in nanoseconds."""
+        return self._metrics.own_lines(gauges, time_ns)
+
     def stale_lines(self, time_ns: int) -> list[EncodedLine]:
         """Return the end of every series that was ever encoded, at a Unix time in nanoseconds."""
         return self._metrics.stale_lines(time_ns)

@@ -1,5 +1,7 @@
 """The journal as an output of the pipeline: a record leaves as points and as a log record, in one write."""
 
+from collections.abc import Callable, Mapping
+
 from otel_mmlog.core.record import LogEvent, Record
 from otel_mmlog.otel.encode import Encoder
 from otel_mmlog.otel.journal import Journal
@@ -14,15 +16,25 @@ class JournalOutput:
         encoder: Makes the lines.
         metrics: Whether points leave.
         logs: Whether log records leave.
+        on_append: Called behind each write.
     """
 
     name = "journal"
 
-    def __init__(self, journal: Journal, encoder: Encoder, *, metrics: bool, logs: bool) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        encoder: Encoder,
+        *,
+        metrics: bool,
+        logs: bool,
+        on_append: Callable[[], None] = lambda: None,
+    ) -> None:
         self._journal = journal
         self._encoder = encoder
         self._metrics = metrics
         self._logs = logs
+        self._on_append = on_append
 
     def write(self, event: LogEvent) -> None:
         """Append an event, and the points of its record if it has one."""
@@ -33,6 +45,7 @@ class JournalOutput:
             lines.append(self._encoder.log_line(event))
         if lines:
             self._journal.append(*lines)
+            self._on_append()
 
     def write_points(self, record: Record) -> None:
         """Append the points of a record whose line the log level hides."""
@@ -41,6 +54,11 @@ class JournalOutput:
     def write_raw(self, points: list[tuple[str, float, int]]) -> None:
         """Append raw values: key of the hub, value, Unix time in nanoseconds."""
         self._append_metrics(self._encoder.raw_metrics_lines(points))
+
+    def write_gauges(self, gauges: Mapping[str, float], time_ns: int) -> None:
+        """Append gauges of the package itself."""
+        if gauges:
+            self._append_metrics(self._encoder.gauges_lines(gauges, time_ns))
 
     def end_series(self, time_ns: int) -> None:
         """Append the end of every series, so that servers show the run as over at once."""
@@ -52,3 +70,4 @@ class JournalOutput:
     def _append_metrics(self, lines: list[EncodedLine]) -> None:
         if self._metrics and lines:
             self._journal.append(*lines)
+            self._on_append()

@@ -8,7 +8,7 @@ from otel_mmlog.core.record import CURRENT, Record, Source, number_json
 from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.names import MetricNames, unit_of
-from otel_mmlog.otel.semconv import METHOD, WINDOW
+from otel_mmlog.otel.semconv import METHOD, OWN_UNITS, WINDOW
 from otel_mmlog.otel.values import INT64_MAX, INT64_MIN, Values, attributes_json, quote
 
 MAX_SERIES = 10_000
@@ -90,6 +90,15 @@ class MetricsEncoder:
                 part = rendered[index : index + _POINTS_A_METRIC]
                 metrics.append((f"{head}{','.join(part)}]}}}}", len(part)))
         return self._envelope_counted(metrics)
+
+    def own_lines(self, gauges: Mapping[str, float], time_ns: int) -> list[EncodedLine]:
+        """Return the package's own gauges, by their full names."""
+        metrics = []
+        for name, value in gauges.items():
+            start = _metric_head(name, OWN_UNITS.get(name, "")) + self._raw_point
+            if start in self._series or self._admit(start):
+                metrics.append(f"{start}{time_ns}{_number(float(value))}{_END_OF_METRIC}")
+        return self._envelope.lines(metrics)
 
     def stale_lines(self, time_ns: int) -> list[EncodedLine]:
         """Return a point without a value (``flags: 1``) for each series that was ever rendered."""

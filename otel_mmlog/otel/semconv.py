@@ -20,6 +20,11 @@ SCOPE_NAME: Final = "otel_mmlog"
 # metric names: prefix + mode + tag, or raw prefix + the hub's key
 METRIC_PREFIX: Final = "mmlog."
 RAW_METRIC_PREFIX: Final = "mmlog.raw."
+DELIVERY_LAG: Final = "mmlog.delivery.lag"
+"""Age in seconds of the oldest item that is not acknowledged."""
+DELIVERY_BACKLOG: Final = "mmlog.delivery.backlog"
+"""Bytes of the journal that are not acknowledged."""
+OWN_UNITS: Final = {DELIVERY_LAG: "s", DELIVERY_BACKLOG: "By"}
 UNITS: Final = {"time": "s", "data_time": "s", "eta": "s", "memory": "MiBy"}
 """Tag -> UCUM unit. Other tags have none: a unit of ``1`` would make Prometheus append ``_ratio``."""
 RESERVED_TAGS: Final = ("iter", "epoch", "eta", "memory", "time", "data_time")

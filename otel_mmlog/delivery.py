@@ -1,0 +1,102 @@
+"""What a run knows of its sender: whether there is one, how far it is, and what is left."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from otel_mmlog.otel.semconv import DELIVERY_BACKLOG, DELIVERY_LAG
+from otel_mmlog.sender.process import SenderProcess
+from otel_mmlog.sender.status import SenderStatus
+from otel_mmlog.settings import Settings
+
+BEHIND_S = 60.0
+_LOOK_S = 1.0
+_GAUGES_S = 10.0
+_SETTLE_SHARE = 0.7  # of the time that closing may take; the rest is for the closing lines themselves
+
+
+class Delivery:
+    """Starts, pokes and closes the sender of a run; without an endpoint it does nothing.
+
+    Args:
+        sender: The sender, or None if no endpoint is configured.
+        close_timeout_s: Seconds that `close` may take.
+        tell: Called with one sentence when the sender falls behind.
+    """
+
+    def __init__(
+        self, sender: SenderProcess | None, *, close_timeout_s: float, tell: Callable[[str], None]
+    ) -> None:
+        self._sender = sender
+        self._close_timeout_s = close_timeout_s
+        self._tell = tell
+        self._looked_s = self._gauged_s = time.monotonic()
+        self._is_behind = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a sender."""
+        return self._sender is not None
+
+    def poke(self) -> None:
+        """Say that there is more in the journal; never waits."""
+        if self._sender is not None:
+            self._sender.poke()
+
+    def gauges(self) -> dict[str, float]:
+        """Seconds and bytes that the sender is behind, every ten seconds; empty in between, or without a sender.
+
+        Being behind for more than a minute is one WARNING an episode.
+        """
+        now_s = time.monotonic()
+        if self._sender is None or now_s - self._looked_s < _LOOK_S:
+            return {}
+        self._looked_s = now_s
+        status = self._sender.status()
+        if status is None:
+            return {}
+        lag_s = status.lag_s(time.time_ns())
+        self._warn(lag_s, status)
+        if now_s - self._gauged_s < _GAUGES_S:
+            return {}
+        self._gauged_s = now_s
+        return {DELIVERY_LAG: lag_s, DELIVERY_BACKLOG: status.backlog_bytes}
+
+    def flush(self, timeout_s: float) -> bool:
+        """Whether the first hop acknowledged all that is in the journal now; True without a sender."""
+        return self._sender is None or self._sender.flush(timeout_s)
+
+    def settle(self) -> SenderStatus | None:
+        """Wait, for most of the time that `close` has, for all to be delivered; None without a sender."""
+        if self._sender is None:
+            return None
+        self._sender.flush(self._close_timeout_s * _SETTLE_SHARE)
+        return self._sender.status() or SenderStatus()
+
+    def close(self) -> bool:
+        """Let the sender go; whether everything was acknowledged. True without a sender."""
+        return self._sender is None or self._sender.close(self._close_timeout_s * (1 - _SETTLE_SHARE))
+
+    def _warn(self, lag_s: float, status: SenderStatus) -> None:
+        behind = lag_s > BEHIND_S
+        if behind and not self._is_behind:
+            reasons = "; ".join(f"{signal}: {trouble.detail}" for signal, trouble in status.troubles.items())
+            self._tell(
+                f"delivery is {lag_s:.0f} s behind, {status.backlog_bytes} bytes wait in the journal. {reasons}"
+            )
+        self._is_behind = behind
+
+
+def start_delivery(settings: Settings, folder: Path, tell: Callable[[str], None]) -> Delivery:
+    """Start the sender of a journal folder if an endpoint is configured."""
+    sender = None
+    if settings.endpoints:
+        sender = SenderProcess(
+            folder,
+            settings.environ,
+            linger_s=settings.linger_s,
+            entry="otel_mmlog.sender_main",
+            on_fault=tell,
+        )
+        sender.start()
+    return Delivery(sender, close_timeout_s=settings.close_timeout_s, tell=tell)

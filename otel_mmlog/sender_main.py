@@ -1,0 +1,23 @@
+"""What a run's sender runs: the sender, and the last spans of a training process that died."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from otel_mmlog.otel.journal import Journal
+from otel_mmlog.otel.recovery import recover
+from otel_mmlog.sender import child
+
+
+def main(environ: Mapping[str, str], plan: Mapping[str, Any]) -> NoReturn:
+    """Run the sender; see `child.main`."""
+    child.main(environ, plan, end_spans)
+
+
+def end_spans(folder: Path) -> None:
+    """Journal the ends of the spans that dead processes left open in a rank's folder."""
+    journal = Journal(folder)
+    try:
+        recover(folder, journal.append)
+    finally:
+        journal.close()
