@@ -14,13 +14,13 @@ from otel_mmlog.core.memory import peak_memory_mib
 from otel_mmlog.core.progress import Mode, Progress
 from otel_mmlog.core.record import Record
 from otel_mmlog.core.window import Rule
-from otel_mmlog.loop_state import EndSpan
+from otel_mmlog.loops.raw_points import RawPoints
+from otel_mmlog.loops.rule_watch import RuleWatch
+from otel_mmlog.loops.state import EndSpan
 from otel_mmlog.otel.semconv import EVENT_RUN_CONFIG
 from otel_mmlog.pipeline.events import EVENT_NAME, RECORD
 from otel_mmlog.pipeline.plain import plain, to_json
 from otel_mmlog.process_facts import uses_cuda
-from otel_mmlog.raw_points import RawPoints
-from otel_mmlog.rule_watch import RuleWatch
 
 
 class Emitter:

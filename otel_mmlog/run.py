@@ -19,20 +19,20 @@ from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.log_processor import LogProcessor
 from otel_mmlog.emitter import Emitter
 from otel_mmlog.identify import Identity
-from otel_mmlog.loop import Loops
-from otel_mmlog.loop_state import Batch
+from otel_mmlog.loops.loops import Loops
+from otel_mmlog.loops.raw_points import RawPoints
+from otel_mmlog.loops.scalar_router import ScalarRouter
+from otel_mmlog.loops.scalars import ScalarLog
+from otel_mmlog.loops.sized_iterator import SizedIterator
+from otel_mmlog.loops.state import Batch
+from otel_mmlog.loops.told import TellOnce
 from otel_mmlog.options import Options
 from otel_mmlog.otel import semconv
 from otel_mmlog.pipeline.logger import make_logger
 from otel_mmlog.process_hooks import THREAD, ProcessHooks
-from otel_mmlog.raw_points import RawPoints
 from otel_mmlog.run_state import VERSION, read_state
-from otel_mmlog.scalar_router import ScalarRouter
-from otel_mmlog.scalars import ScalarLog
 from otel_mmlog.settings import Settings
-from otel_mmlog.sized_iterator import SizedIterator
 from otel_mmlog.summary import closing_lines
-from otel_mmlog.told import TellOnce
 
 open_runs: "list[Run]" = []
 """The run of this process, if one is open."""

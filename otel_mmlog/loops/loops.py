@@ -6,12 +6,12 @@ from typing import Any
 
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Mode
-from otel_mmlog.free_steps import FreeSteps
-from otel_mmlog.loop_reports import LoopReports
-from otel_mmlog.loop_state import Batch, Loop, LoopSink, end_nothing, length_of
-from otel_mmlog.loop_windows import mode_totals
-from otel_mmlog.position import Position
-from otel_mmlog.sized_iterator import SizedIterator
+from otel_mmlog.loops.free_steps import FreeSteps
+from otel_mmlog.loops.position import Position
+from otel_mmlog.loops.reports import LoopReports
+from otel_mmlog.loops.sized_iterator import SizedIterator
+from otel_mmlog.loops.state import Batch, Loop, LoopSink, end_nothing, length_of
+from otel_mmlog.loops.windows import mode_totals
 
 
 class Loops:

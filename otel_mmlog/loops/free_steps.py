@@ -2,9 +2,9 @@
 
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Mode, Progress
-from otel_mmlog.loop_state import LoopSink
-from otel_mmlog.loop_windows import new_values
-from otel_mmlog.position import Position
+from otel_mmlog.loops.position import Position
+from otel_mmlog.loops.state import LoopSink
+from otel_mmlog.loops.windows import new_values
 
 
 class FreeSteps:

@@ -6,7 +6,7 @@ from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.log_processor import LogProcessor
 from otel_mmlog.core.progress import Mode
 from otel_mmlog.core.unseen import unseen_warning
-from otel_mmlog.loop_state import MODES
+from otel_mmlog.loops.state import MODES
 
 
 class RuleWatch:

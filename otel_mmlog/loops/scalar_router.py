@@ -6,9 +6,9 @@ from typing import Any
 
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Mode
-from otel_mmlog.loop import Loops
-from otel_mmlog.scalars import ScalarLog
-from otel_mmlog.told import TellOnce
+from otel_mmlog.loops.loops import Loops
+from otel_mmlog.loops.scalars import ScalarLog
+from otel_mmlog.loops.told import TellOnce
 
 
 class ScalarRouter:

@@ -7,8 +7,8 @@ from typing import Any
 from otel_mmlog.core.collect import TIMES
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Mode
-from otel_mmlog.loop_state import MODES
-from otel_mmlog.told import TellOnce
+from otel_mmlog.loops.state import MODES
+from otel_mmlog.loops.told import TellOnce
 
 _MAX_TOLD = 100
 _OWN_TAGS = ("epoch", "iter", "eta", "memory")

@@ -2,7 +2,7 @@
 
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Mode
-from otel_mmlog.loop_state import Loop
+from otel_mmlog.loops.state import Loop
 
 
 def mode_totals(hub: MessageHub, mode: Mode) -> dict[str, int]:

@@ -2,9 +2,9 @@
 
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Progress
-from otel_mmlog.loop_state import Loop, LoopSink
-from otel_mmlog.loop_windows import summary_windows
-from otel_mmlog.position import Position
+from otel_mmlog.loops.position import Position
+from otel_mmlog.loops.state import Loop, LoopSink
+from otel_mmlog.loops.windows import summary_windows
 
 
 class LoopReports:

@@ -1,0 +1,1 @@
+"""Plain training loops: what an iteration is, what belongs to which record, when a record is due."""
