@@ -18,12 +18,11 @@ def read_body(raw: Any, timeout_s: float) -> bytes:
         timeout_s: When to stop, between two reads.
     """
     deadline_s = time.monotonic() + timeout_s
-    read = getattr(raw, "read1", raw.read)  # read waits for a whole chunk, but urllib3 1 has no other
     pieces: list[bytes] = []
     left = MAX_BODY_BYTES
     try:
         while left > 0 and time.monotonic() < deadline_s:
-            piece = read(min(left, _CHUNK_BYTES), decode_content=False)
+            piece = raw.read1(min(left, _CHUNK_BYTES), decode_content=False)
             if not piece:
                 raw.release_conn()
                 return b"".join(pieces)
