@@ -21,22 +21,24 @@ class Delivery:
     Args:
         sender: The sender, or None if no endpoint is configured.
         close_timeout_s: Seconds that `close` may take.
+        lingers: Whether the sender goes on alone after that.
         tell: Called with one sentence when the sender falls behind.
     """
 
     def __init__(
-        self, sender: SenderProcess | None, *, close_timeout_s: float, tell: Callable[[str], None]
+        self,
+        sender: SenderProcess | None,
+        *,
+        close_timeout_s: float,
+        lingers: bool,
+        tell: Callable[[str], None],
     ) -> None:
+        self.lingers = lingers
         self._sender = sender
         self._close_timeout_s = close_timeout_s
         self._tell = tell
         self._looked_s = self._gauged_s = time.monotonic()
         self._is_behind = False
-
-    @property
-    def is_on(self) -> bool:
-        """Whether there is a sender."""
-        return self._sender is not None
 
     def poke(self) -> None:
         """Say that there is more in the journal; never waits."""
@@ -75,16 +77,19 @@ class Delivery:
 
     def close(self) -> bool:
         """Let the sender go; whether everything was acknowledged. True without a sender."""
-        return self._sender is None or self._sender.close(self._close_timeout_s * (1 - _SETTLE_SHARE))
+        return self._sender is None or self._sender.close(_finish_s(self._close_timeout_s))
 
     def _warn(self, lag_s: float, status: SenderStatus) -> None:
         behind = lag_s > BEHIND_S
         if behind and not self._is_behind:
-            reasons = "; ".join(f"{signal}: {trouble.detail}" for signal, trouble in status.troubles.items())
-            self._tell(
-                f"delivery is {lag_s:.0f} s behind, {status.backlog_bytes} bytes wait in the journal. {reasons}"
-            )
+            waiting = f"{status.backlog_bytes} bytes wait in the journal"
+            self._tell(f"delivery is {lag_s:.0f} s behind, {waiting}. {status.reasons()}".rstrip())
         self._is_behind = behind
+
+
+def _finish_s(close_timeout_s: float) -> float:
+    """What closing may wait for the closing lines themselves to be delivered."""
+    return close_timeout_s * (1 - _SETTLE_SHARE)
 
 
 def start_delivery(settings: Settings, folder: Path, tell: Callable[[str], None]) -> Delivery:
@@ -94,9 +99,11 @@ def start_delivery(settings: Settings, folder: Path, tell: Callable[[str], None]
         sender = SenderProcess(
             folder,
             settings.environ,
-            linger_s=settings.linger_s,
+            linger_s=settings.linger_s + _finish_s(settings.close_timeout_s),
             entry="otel_mmlog.sender_main",
             on_fault=tell,
         )
         sender.start()
-    return Delivery(sender, close_timeout_s=settings.close_timeout_s, tell=tell)
+    return Delivery(
+        sender, close_timeout_s=settings.close_timeout_s, lingers=settings.linger_s > 0, tell=tell
+    )

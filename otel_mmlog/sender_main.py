@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from otel_mmlog.core.segments import PART, segment_paths
 from otel_mmlog.otel.journal import Journal
 from otel_mmlog.otel.recovery import recover
 from otel_mmlog.sender import child
@@ -14,10 +15,15 @@ def main(environ: Mapping[str, str], plan: Mapping[str, Any]) -> NoReturn:
     child.main(environ, plan, end_spans)
 
 
-def end_spans(folder: Path) -> None:
-    """Journal the ends of the spans that dead processes left open in a rank's folder."""
+def end_spans(folder: Path) -> bool:
+    """Journal the ends of the spans that dead processes left open in a rank's folder.
+
+    Returns:
+        Whether no segment is open any more; else its process lives, or has not quite ended.
+    """
     journal = Journal(folder)
     try:
         recover(folder, journal.append)
     finally:
         journal.close()
+    return not any(path.suffix == PART for path in segment_paths(folder))

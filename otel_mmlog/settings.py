@@ -58,6 +58,11 @@ class Settings:
     environ: Mapping[str, str]
 
 
+def environment() -> dict[str, str]:
+    """A copy of the process's environment, for what is no run and checks only what it uses."""
+    return dict(os.environ)
+
+
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from ``environ``, or from the process's environment if it is None.
 

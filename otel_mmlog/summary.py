@@ -1,6 +1,7 @@
 """The last lines of a run: what was written, and where; what was delivered, and what is left."""
 
 import logging
+import shlex
 from collections.abc import Mapping
 
 from otel_mmlog.compose import Parts
@@ -51,9 +52,7 @@ def _delivery_line(parts: Parts, status: SenderStatus) -> str:
     refused = "".join(f"; {sum(counts.values())} {word}" for counts, word in lost if any(counts.values()))
     if not status.backlog_bytes:
         return f"Delivered: {delivered}{refused}"
-    reasons = "; ".join(f"{signal}: {trouble.detail}" for signal, trouble in status.troubles.items())
-    why = f" ({reasons})" if reasons else ""
-    return (
-        f"Delivered: {delivered}{refused}; {status.backlog_bytes} bytes left{why}: the sender goes on for a while; "
-        f"after that: otel-mmlog send {parts.journal.folder}"
-    )
+    why = f" ({status.reasons()})" if status.troubles else ""
+    later = "the sender goes on for a while; after that: " if parts.delivery.lingers else ""
+    command = f"otel-mmlog send {shlex.quote(str(parts.journal.folder))}"
+    return f"Delivered: {delivered}{refused}; {status.backlog_bytes} bytes left{why}: {later}{command}"

@@ -1,12 +1,17 @@
-"""Finds the journal folders below what a user names."""
+"""Finds the journal folders below what a user names, and counts what waits in them."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from otel_mmlog.core.segments import parse_name
+from otel_mmlog.sender.reader import JournalReader
+from otel_mmlog.sender.types import Signal
 
 _RANKS = "rank[0-9][0-9][0-9][0-9]*"
+_RANK = re.compile(r"rank\d{4,}", re.ASCII)
 
 
 def find_journals(paths: tuple[Path, ...]) -> list[Path]:
@@ -14,25 +19,58 @@ def find_journals(paths: tuple[Path, ...]) -> list[Path]:
 
     Raises:
         click.UsageError: One of the paths holds none.
+        OSError: One of them cannot be read.
     """
     found: dict[Path, None] = {}
     for path in paths:
+        if not path.exists():
+            raise click.UsageError(f"{path} does not exist: give the work_dir of a run")
+        if not path.is_dir():
+            raise click.UsageError(
+                f"{path} is no folder: give the work_dir of a run (the folder with otlp/ in it)"
+            )
         folders = _below(path)
         if not folders:
             raise click.UsageError(
-                f"there is no journal in {path}: give a work_dir (the folder with otlp/ in it), "
+                f"there is no journal in {path}: give the work_dir of a run (the folder with otlp/ in it), "
                 "or the folder that OTEL_MMLOG_JOURNAL_DIR named"
             )
         found.update(dict.fromkeys(folder.resolve() for folder in folders))
     return list(found)
 
 
+def count_waiting(journal: Path, signals: Iterable[Signal]) -> dict[Signal, int]:
+    """How many points, log records and spans a journal holds that were not acknowledged; changes nothing.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    reader = JournalReader(journal)
+    try:
+        return {signal: _count(reader, signal) for signal in signals}
+    finally:
+        reader.close()
+
+
+def _count(reader: JournalReader, signal: Signal) -> int:
+    items = 0
+    while (batch := reader.next_batch(signal)) is not None:
+        items += batch.items
+        reader.acknowledge(batch)  # without the lock it only goes on to the next
+    return items
+
+
 def _below(path: Path) -> list[Path]:
     if _is_journal(path):
         return [path]
-    return sorted([*path.glob(f"otlp/{_RANKS}"), *path.glob(_RANKS), *path.glob(f"*/otlp/{_RANKS}")])
+    found = [*path.glob(f"otlp/{_RANKS}"), *path.glob(_RANKS), *path.glob(f"*/otlp/{_RANKS}")]
+    return sorted(folder for folder in found if folder.is_dir() and _is_journal(folder))
 
 
 def _is_journal(path: Path) -> bool:
-    kept = (entry.name for entry in path.iterdir())
-    return any(parse_name(name) is not None or name.startswith("quarantine.") for name in kept)
+    """Whether it is a rank's folder, perhaps with everything delivered, or holds segments under another name."""
+    if _RANK.fullmatch(path.resolve().name):
+        return True
+    return any(
+        parse_name(entry.name) is not None or entry.name.startswith("quarantine.") for entry in path.iterdir()
+    )

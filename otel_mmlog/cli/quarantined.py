@@ -1,57 +1,79 @@
 """What a server refused for good: shown, and tried once more."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from otel_mmlog.sender.quarantine import put_aside, read_quarantine, take_quarantined
+from otel_mmlog.cli.table import table
+from otel_mmlog.sender.quarantine import Quarantined, put_aside, read_quarantine, take_quarantined
 from otel_mmlog.sender.reader import JournalReader
 from otel_mmlog.sender.types import Signal, Transport
 
 
-def show_quarantined(journals: list[Path], console: Console) -> None:
-    """Print how many lines were set aside, by folder, signal and reason."""
-    table = Table("journal", "signal", "lines", "reason")
-    for folder in journals:
-        reasons = Counter((each.signal, each.reason) for each in read_quarantine(folder))
-        for (signal, reason), lines in sorted(reasons.items()):
-            table.add_row(str(folder), signal, str(lines), reason)
-    console.print(table if table.row_count else "Nothing is in quarantine.")
+def list_quarantined(journals: list[Path]) -> str:
+    """How many lines were set aside, by signal, folder and reason; empty if none were."""
+    lines = [(each, folder) for folder in journals for each in read_quarantine(folder)]
+    counts = Counter((str(folder), each.signal, each.reason) for each, folder in lines)
+    rows = [(signal, lines, folder, reason) for (folder, signal, reason), lines in sorted(counts.items())]
+    return table(("signal", "lines", "journal", "reason"), *rows) if rows else ""
 
 
-def retry_quarantined(journals: list[Path], transports: Mapping[Signal, Transport], console: Console) -> bool:
-    """Send each line by itself once more; what is refused again stays. Returns whether anything does."""
-    sent = kept = 0
+def retry_quarantined(
+    journals: list[Path], transports: Mapping[Signal, Transport], say: Callable[[str], None]
+) -> tuple[int, int]:
+    """Send each line by itself once more; what is not taken stays.
+
+    Args:
+        journals: The folders.
+        transports: Where each signal goes; the others stay.
+        say: Gets a sentence for each folder that another sender holds, and each server that takes nothing.
+
+    Returns:
+        How many lines were taken, and how many are still set aside.
+
+    Raises:
+        OSError: A folder cannot be used.
+    """
+    sent = 0
+    unreachable: set[Signal] = set()
     for folder in journals:
         reader = JournalReader(folder)
         try:
             if not reader.try_lock():
-                console.print(f"{folder} is held by another sender: try again later", markup=False)
-                kept += sum(1 for _ in read_quarantine(folder))
+                say(f"{folder} is held by another sender: try again when its run has ended")
                 continue
-            for signal, transport in transports.items():
-                delivered, refused = _retry(folder, signal, transport)
-                sent, kept = sent + delivered, kept + refused
+            for signal in [signal for signal in transports if signal not in unreachable]:
+                taken, trouble = _retry(folder, signal, transports[signal])
+                sent += taken
+                if trouble:
+                    unreachable.add(signal)
+                    say(f"{signal}: {trouble}")
         finally:
             reader.close()
-    console.print(f"{sent} lines sent, {kept} still in quarantine")
-    return kept > 0
+    return sent, sum(1 for folder in journals for _ in read_quarantine(folder))
 
 
-def _retry(folder: Path, signal: Signal, transport: Transport) -> tuple[int, int]:
-    sent = kept = 0
+def _retry(folder: Path, signal: Signal, transport: Transport) -> tuple[int, str]:
+    """Send the lines of one folder and signal; stops at a server that would take none. Returns how many it took."""
+    sent, trouble = 0, ""
     for each in take_quarantined(folder, signal):
+        if trouble:
+            _put_back(folder, each, each.reason)
+            continue
         answer = transport.send(signal, [each.line])
         if answer.kind == "delivered":
             sent += 1
+        elif answer.kind in ("retry", "pause"):
+            trouble = answer.detail
+            _put_back(folder, each, each.reason)
         else:
-            kept += 1
-            put_aside(folder, signal, [each.line], answer.detail or each.reason, _time_ns(each.time))
-    return sent, kept
+            _put_back(folder, each, answer.detail or each.reason)
+    return sent, trouble
+
+
+def _put_back(folder: Path, line: Quarantined, reason: str) -> None:
+    put_aside(folder, line.signal, [line.line], reason, _time_ns(line.time))
 
 
 def _time_ns(time: str) -> int:

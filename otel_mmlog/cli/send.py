@@ -1,41 +1,34 @@
 """``otel-mmlog send``: delivers journals to a collector, in the foreground."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from otel_mmlog.cli.journals import find_journals
-from otel_mmlog.cli.quarantined import retry_quarantined, show_quarantined
+from otel_mmlog.cli.journals import count_waiting, find_journals
+from otel_mmlog.cli.quarantined import list_quarantined, retry_quarantined
+from otel_mmlog.cli.sending import say, send_journals
+from otel_mmlog.cli.table import table
 from otel_mmlog.core.errors import ConfigError
-from otel_mmlog.sender.drain import Summary, drain
 from otel_mmlog.sender.endpoint_settings import read_endpoints
 from otel_mmlog.sender.endpoints import Endpoint, describe
-from otel_mmlog.sender.reader import JournalReader
-from otel_mmlog.sender.status import SenderStatus
 from otel_mmlog.sender.transport import make_transports
 from otel_mmlog.sender.types import SIGNALS, Signal, Transport
-from otel_mmlog.settings import read_settings
+from otel_mmlog.settings import environment
 
-_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_PREFIX = "OTEL_EXPORTER_OTLP_"
+_NO_ENDPOINT = f"there is no endpoint: give --endpoint URL, or set {_PREFIX}ENDPOINT"
 
 
 @click.command()
-@click.argument(
-    "folders",
-    metavar="DIR...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
-@click.option("--endpoint", metavar="URL", help=f"Where to send; without it, {_ENDPOINT} and its kin say so.")
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--endpoint", metavar="URL", help=f"Where to send; without it {_PREFIX}ENDPOINT and its kin.")
 @click.option(
     "--protocol",
     type=click.Choice(["http/json", "http/protobuf", "grpc"]),
-    help="How; without it OTEL_EXPORTER_OTLP_PROTOCOL, else grpc on port 4317 and http/json elsewhere.",
+    help=f"How; without it {_PREFIX}PROTOCOL, else grpc on port 4317 and http/json elsewhere.",
 )
 @click.option("--follow", is_flag=True, help="Go on with what is still being written, until Ctrl-C.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and where, and send nothing.")
@@ -59,70 +52,76 @@ def send(
 ) -> None:
     """Send the journals in DIR... to an OpenTelemetry collector.
 
-    DIR is a run's work_dir (or any folder above or in its otlp/). What the collector acknowledged is removed from the
-    journal. The exit code is 0 only if nothing is left.
+    DIR is a run's work_dir, or any folder above or in its otlp/. What the collector acknowledged is removed from the
+    journals. The exit code is 0 only if nothing is left.
 
     \b
     Examples:
       otel-mmlog send work_dirs/digits --endpoint http://localhost:4318
       otel-mmlog send work_dirs/* --endpoint https://otlp.example.com --follow
-      OTEL_EXPORTER_OTLP_HEADERS='Authorization=Basic%20...' otel-mmlog send work_dirs/digits
+      otel-mmlog send work_dirs/digits --dry-run
       otel-mmlog send work_dirs/digits --quarantined
     """
+    if math.isnan(patience) or patience < 0:
+        raise click.UsageError(f"--patience {patience} is not a number of seconds: give 0 or more")
+    if follow and quarantined:
+        raise click.UsageError("--follow and --quarantined are two things: give one of them")
     console = Console(stderr=True)
-    journals = find_journals(folders)
-    endpoints = _endpoints(endpoint, protocol)
-    for signal, each in endpoints.items():
-        console.print(f"{signal:8} -> {describe(each)}", highlight=False, soft_wrap=True)
-    if quarantined:
-        show_quarantined(journals, console)
-    if dry_run:
-        _show_backlog(journals, console)
-        return
-    transports = make_transports(endpoints)
     try:
-        if quarantined:
-            left = retry_quarantined(journals, transports, console)
-        else:
-            left = _send(journals, transports, console, follow=follow, patience_s=patience)
-    finally:
-        for transport in transports.values():
-            transport.close()
-    raise SystemExit(1 if left else 0)
+        journals = find_journals(folders)
+        endpoints = _endpoints(endpoint, protocol)
+        for each in endpoints.values():
+            say(console, f"{each.signal:7} -> {describe(each)}")
+        if dry_run:
+            _show(journals, endpoints, quarantined=quarantined)
+            return
+        if not endpoints:
+            raise click.UsageError(_NO_ENDPOINT)
+        transports = make_transports(endpoints)
+        try:
+            is_complete = (
+                _retry(journals, transports, console)
+                if quarantined
+                else _send(journals, transports, console, follow=follow, patience_s=patience)
+            )
+        finally:
+            for transport in transports.values():
+                transport.close()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{where}{error.strerror or error}. Nothing is lost; try again.") from None
+    raise SystemExit(0 if is_complete else 1)
 
 
 def _endpoints(endpoint: str | None, protocol: str | None) -> Mapping[Signal, Endpoint]:
-    environ = dict(read_settings().environ)
-    if endpoint is not None:
-        for name in [
-            name for name in environ if name.startswith("OTEL_EXPORTER_OTLP") and name.endswith("ENDPOINT")
-        ]:
-            del environ[name]
-        environ[_ENDPOINT] = endpoint
-    if protocol is not None:
-        environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = protocol
+    """Where each signal goes; what is given on the command line wins over every variable."""
+    environ = environment()
+    for suffix, value in (("ENDPOINT", endpoint), ("PROTOCOL", protocol)):
+        if value is not None:
+            for signal in SIGNALS:
+                environ.pop(f"{_PREFIX}{signal.upper()}_{suffix}", None)
+            environ[_PREFIX + suffix] = value
     try:
-        endpoints = read_endpoints(environ)
+        return read_endpoints(environ) or {}
     except ConfigError as error:
-        raise click.UsageError(str(error)) from None
+        message = str(error).replace(f"set {_PREFIX}PROTOCOL=grpc", "give --protocol grpc")
+        if endpoint is not None:
+            message = message.replace(f"{_PREFIX}ENDPOINT=", "--endpoint ").replace(
+                f"{_PREFIX}ENDPOINT ", "--endpoint "
+            )
+        raise click.UsageError(message) from None
+
+
+def _show(journals: list[Path], endpoints: Mapping[Signal, Endpoint], *, quarantined: bool) -> None:
+    """Print what would be sent."""
     if not endpoints:
-        raise click.UsageError(f"there is no endpoint: give --endpoint URL, or set {_ENDPOINT}")
-    return endpoints
-
-
-def _show_backlog(journals: list[Path], console: Console) -> None:
-    table = Table(
-        "journal", *SIGNALS, "files", title="Would be sent (bytes, other signals in the same files included)"
-    )
-    for folder in journals:
-        reader = JournalReader(folder)
-        try:
-            backlog = reader.backlog()
-        finally:
-            reader.close()
-        sizes = [f"{backlog.bytes.get(signal, 0):,}" for signal in SIGNALS]
-        table.add_row(str(folder), *sizes, str(backlog.segments))
-    console.print(table)
+        click.echo(f"Nothing would be sent: {_NO_ENDPOINT}", err=True)
+    if quarantined:
+        click.echo(list_quarantined(journals) or "Nothing is in quarantine.")
+        return
+    counts = {folder: count_waiting(folder, SIGNALS) for folder in journals}
+    rows = [(each["metrics"], each["logs"], each["traces"], str(folder)) for folder, each in counts.items()]
+    click.echo(table(("points", "log records", "spans", "journal"), *rows))
 
 
 def _send(
@@ -133,53 +132,17 @@ def _send(
     follow: bool,
     patience_s: float,
 ) -> bool:
-    """Send with a progress bar and say what came of it; returns whether anything is left."""
-    last = SenderStatus()
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("sending", total=None)
-
-        def show(status: SenderStatus) -> None:
-            nonlocal last
-            last = status
-            total = max(status.backlog_bytes, progress.tasks[0].total or 0)
-            progress.update(bar, total=total, completed=total - status.backlog_bytes)
-
-        try:
-            summary = drain(
-                journals, transports, show, follow=follow, patience_s=patience_s, tell=progress.console.print
-            )
-        except KeyboardInterrupt:
-            progress.stop()
-            console.print("Stopped. What was acknowledged is not sent again.")
-            return last.backlog_bytes > 0
-    _show_summary(summary, transports, console)
-    return not summary.status.finished or bool(summary.busy)
+    outcome = send_journals(journals, transports, console, follow=follow, patience_s=patience_s)
+    click.echo(outcome.summary)
+    return outcome.is_complete
 
 
-def _show_summary(summary: Summary, transports: Mapping[Signal, Transport], console: Console) -> None:
-    status = summary.status
-    table = Table("signal", "sent", "rejected", "quarantined", "left (bytes)")
-    for signal in transports:
-        counts = [
-            status.delivered.get(signal, 0),
-            status.rejected.get(signal, 0),
-            status.quarantined.get(signal, 0),
-        ]
-        left = 0 if status.finished else summary.left_bytes.get(signal, 0)
-        table.add_row(signal, *(f"{count:,}" for count in counts), f"{left:,}")
-    console.print(table)
-    for signal, trouble in status.troubles.items():
-        console.print(
-            f"{signal}: {trouble.kind}: {trouble.detail}", markup=False, highlight=False, soft_wrap=True
-        )
-    if summary.skipped_lines:
-        console.print(f"{summary.skipped_lines} torn or corrupt lines were skipped")
-    for folder in summary.busy:
-        console.print(f"{folder} is held by another sender: that one sends it", markup=False, highlight=False)
+def _retry(journals: list[Path], transports: Mapping[Signal, Transport], console: Console) -> bool:
+    before = list_quarantined(journals)
+    if not before:
+        click.echo("Nothing is in quarantine.")
+        return True
+    click.echo(before)
+    sent, left = retry_quarantined(journals, transports, lambda text: say(console, text))
+    click.echo(f"{sent:,} lines sent, {left:,} still in quarantine.")
+    return not left

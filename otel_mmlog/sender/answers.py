@@ -22,12 +22,14 @@ _KINDS: dict[int, Literal["retry", "split", "bad"]] = {
     425: "retry",
     429: "retry",
 }
+_TOO_LARGE = b"request body too large"  # how a Go server's 400 says 413, a Collector's among them
+_PROTOBUF = ("application/x-protobuf", "application/octet-stream")  # Loki names no better type
 _ADVICE = {
-    401: "Check OTEL_EXPORTER_OTLP_HEADERS.",
-    403: "Check OTEL_EXPORTER_OTLP_HEADERS.",
-    404: "Check the endpoint's path.",
-    405: "Check the endpoint's path.",
-    407: "Check the proxy's user and password.",
+    401: "Check OTEL_EXPORTER_OTLP_HEADERS",
+    403: "Check OTEL_EXPORTER_OTLP_HEADERS",
+    404: "Check the endpoint's path",
+    405: "Check the endpoint's path",
+    407: "Check the proxy's user and password",
 }
 
 
@@ -61,7 +63,7 @@ def http_answer(response: HttpResponse, *, now_s: float, secrets: Sequence[str] 
     """
     if 200 <= response.status < 300:
         return _delivered(response, secrets)
-    kind = _kind(response.status)
+    kind = _kind(response)
     words = [_status_text(response.status), _message(response), _advice(response)]
     return Answer(
         kind=kind,
@@ -86,8 +88,10 @@ def one_line(text: str, secrets: Sequence[str] = ()) -> str:
     return text if len(text) <= _MAX_DETAIL_CHARS else text[: _MAX_DETAIL_CHARS - 3] + "..."
 
 
-def _kind(status: int) -> Literal["retry", "split", "pause", "bad"]:
-    return "retry" if status >= 500 else _KINDS.get(status, "pause")
+def _kind(response: HttpResponse) -> Literal["retry", "split", "pause", "bad"]:
+    if response.status == 400 and _TOO_LARGE in response.body:
+        return "split"
+    return "retry" if response.status >= 500 else _KINDS.get(response.status, "pause")
 
 
 def _delivered(response: HttpResponse, secrets: Sequence[str]) -> Answer:
@@ -136,7 +140,7 @@ def _status_text(status: int) -> str:
 
 def _message(response: HttpResponse) -> str:
     """Return the server's own words: google.rpc.Status as JSON or protobuf, or plain text."""
-    if response.content_type == "application/x-protobuf":
+    if response.content_type in _PROTOBUF:
         from otel_mmlog.sender.protobuf_answers import status_message  # noqa: PLC0415 - JSON needs no protobuf
 
         return status_message(response.body)
@@ -159,7 +163,7 @@ def _advice(response: HttpResponse) -> str:
     if 300 <= response.status < 400:
         target = response.headers.get("location", "").partition("?")[0]
         where = f" to {target}" if target and "@" not in target else ""
-        return f"it redirects{where}, which is not followed. Set the endpoint to where the server is."
+        return f"it redirects{where}, which is not followed. Set the endpoint to where the server is"
     return _ADVICE.get(response.status, "")
 
 

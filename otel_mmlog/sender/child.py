@@ -26,23 +26,30 @@ from otel_mmlog.sender.words import Words
 NICE: Final = 10
 POLL_S: Final = 1.0
 
+MOURN_S: Final = 2.0
+"""Seconds that a killed parent may take to let its segment go."""
+
+MOURN_AGAIN_S: Final = 0.05
+
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _READ_BYTES: Final = 65536
 
 
 def main(
-    environ: Mapping[str, str], plan: Mapping[str, Any], on_orphan: Callable[[Path], None] = lambda _: None
+    environ: Mapping[str, str], plan: Mapping[str, Any], on_dead: Callable[[Path], bool] | None = None
 ) -> NoReturn:
     """Run a sender until its parent is gone and everything delivered, or the linger time is over.
 
     Args:
         environ: Names the endpoints.
         plan: The fields of a `Plan`.
-        on_orphan: Called with the folder when the parent is gone, before the last of it is sent.
+        on_dead: Journals the last words of dead processes in the folder and seals their segments; returns
+            whether none is open any more. Called when the parent is gone, and before an open segment would be
+            removed whose writer is dead.
     """
     code = 1
     try:
-        _run(environ, Plan(**plan), on_orphan)
+        _run(environ, Plan(**plan), on_dead)
         code = 0
     except BaseException:  # noqa: BLE001 - nobody else is there to hear of it
         traceback.print_exc()
@@ -51,7 +58,7 @@ def main(
         os._exit(code)
 
 
-def _run(environ: Mapping[str, str], plan: Plan, on_orphan: Callable[[Path], None]) -> None:
+def _run(environ: Mapping[str, str], plan: Plan, on_dead: Callable[[Path], bool] | None) -> None:
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
@@ -62,7 +69,7 @@ def _run(environ: Mapping[str, str], plan: Plan, on_orphan: Callable[[Path], Non
         words.say("no endpoint is configured")
         return
     transports = make_transports(endpoints)
-    reader = JournalReader(Path(plan.folder))
+    reader = JournalReader(Path(plan.folder), on_dead=on_dead, signals=endpoints)
     sender = Sender(
         reader,
         ThreadCourier(transports, lambda: _wake(wake_write)),
@@ -71,7 +78,7 @@ def _run(environ: Mapping[str, str], plan: Plan, on_orphan: Callable[[Path], Non
         tell=words.say,
         pace=Pace(gather_s=plan.gather_s, poll_s=POLL_S),
     )
-    _Loop(plan, reader, sender, words, wake_read, terminated, on_orphan).run()
+    _Loop(plan, reader, sender, words, wake_read, terminated, on_dead).run()
 
 
 def _become_background(wake_fd: int) -> Callable[[], bool]:
@@ -101,7 +108,7 @@ class _Loop:
         words: Words,
         wake_fd: int,
         terminated: Callable[[], bool],
-        on_orphan: Callable[[Path], None],
+        on_dead: Callable[[Path], bool] | None,
     ) -> None:
         self._plan = plan
         self._reader = reader
@@ -109,11 +116,14 @@ class _Loop:
         self._words = words
         self._wake_fd = wake_fd
         self._terminated = terminated
-        self._on_orphan = on_orphan
+        self._on_dead = on_dead
         self._pipe = StatusPipe(_STDOUT)
         self._status: SenderStatus | None = None
         self._told_s = 0.0
         self._deadline_s: float | None = None
+        self._is_let_go = False
+        self._died_s = math.inf
+        self._mourn_s: float | None = None
         self._is_locked = False
         self._lock_fault = ""
         os.set_blocking(_STDIN, False)
@@ -123,11 +133,12 @@ class _Loop:
         while True:
             now_s = time.monotonic()
             self._look_after_parent(now_s)
+            self._mourn(now_s)
             wake_s = self._step(now_s)
             if self._is_over(now_s):
                 break
             self._tell(now_s)
-            self._wait(min(wake_s, now_s + POLL_S, self._deadline_s or math.inf))
+            self._wait(min(wake_s, now_s + POLL_S, self._deadline_s or math.inf, self._mourn_s or math.inf))
         finished = self._is_locked and self._deadline_s is not None and self._sender.is_flushed
         self._reader.close()
         self._pipe.put(encode_status(replace(self._current_status(), finished=finished)))
@@ -139,6 +150,8 @@ class _Loop:
             return False
         if now_s >= self._deadline_s:
             return True
+        if self._mourn_s is not None:
+            return False
         return self._is_locked and (self._sender.is_flushed or self._sender.is_stuck)
 
     def _step(self, now_s: float) -> float:
@@ -185,6 +198,7 @@ class _Loop:
             said = b""
         for _ in range(said.count(b"F")):
             self._sender.flush(now_s)
+        self._is_let_go |= b"E" in said
         if said:
             self._sender.more(now_s)
         else:
@@ -198,11 +212,28 @@ class _Loop:
     def _begin_to_end(self, now_s: float) -> None:
         if self._deadline_s is None:
             self._deadline_s = now_s + self._plan.linger_s
-            try:
-                self._on_orphan(Path(self._plan.folder))
-            except Exception as error:  # noqa: BLE001 - whatever it is, what is there can still be sent
-                self._words.say(f"what the dead process left open could not be ended: {error!r}")
+            self._died_s = now_s
+            self._mourn_s = now_s
+            self._mourn(now_s)
+
+    def _mourn(self, now_s: float) -> None:
+        """End what the parent left open.
+
+        A process that is killed closes its files one after the other, so that the end of its words may come
+        while it still holds the lock of its segment.
+        """
+        if self._mourn_s is None or now_s < self._mourn_s:
+            return
+        try:
+            is_done = self._on_dead is None or self._on_dead(Path(self._plan.folder))
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is there can still be sent
+            self._words.say(f"what the dead process left open could not be ended: {error!r}")
+            is_done = True
+        if is_done or self._is_let_go or now_s - self._died_s >= MOURN_S:
+            self._mourn_s = None
             self._sender.flush(now_s)
+        else:
+            self._mourn_s = now_s + MOURN_AGAIN_S
 
     def _tell(self, now_s: float) -> None:
         """Send the status if it has changed: after a flush at once, else each second at most."""

@@ -17,7 +17,7 @@ class Delivery:
     """One batch at a time, one request at a time. It decides; it neither sends nor waits.
 
     A line is set aside only after the server refused it and then took another line of the signal; for
-    want of one in the batch, a line that it took before is sent again. If it takes nothing, that is a
+    want of one in the batch, the line that it took last is sent again. If it takes nothing, that is a
     pause, however many lines it refused. A batch of which nothing was taken is let go before a wait, to
     be read anew: by then it may have grown, or newer lines come first.
 
@@ -121,7 +121,8 @@ class Delivery:
         if is_control:
             self._pieces.is_proven = True
         else:
-            self._control = min(self._pieces.current, key=len)
+            # The newest line: a server that keeps its samples in order takes no other a second time.
+            self._control = self._pieces.current[-1]
             self.rejected += answer.rejected
             self._pieces.accept()
             self._grow()

@@ -42,6 +42,7 @@ def drain(
     *,
     follow: bool = False,
     patience_s: float = 60.0,
+    on_dead: Callable[[Path], object] | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Summary:
     """Send journals until nothing is left or nothing goes on.
@@ -52,12 +53,13 @@ def drain(
         on_progress: Gets the status a few times a second; what it raises ends the sending in good order.
         follow: Whether to go on for ever, with what is still being written.
         patience_s: Seconds without an answer that helps after which it ends, unless it follows.
+        on_dead: Called with a folder before a segment whose writer is dead is removed: journals its last words.
         tell: Gets one sentence whenever something goes wrong, or right again.
 
     Raises:
         OSError: A folder or its cursor cannot be opened.
     """
-    readers = {folder: JournalReader(folder) for folder in folders}
+    readers = {folder: JournalReader(folder, signals=transports, on_dead=on_dead) for folder in folders}
     try:
         held = {folder: reader for folder, reader in readers.items() if reader.try_lock()}
         busy = tuple(folder for folder in readers if folder not in held)

@@ -21,8 +21,8 @@ _RETRY = frozenset(
     )
 )
 _ADVICE = {
-    "UNAUTHENTICATED": "Check OTEL_EXPORTER_OTLP_HEADERS.",
-    "PERMISSION_DENIED": "Check OTEL_EXPORTER_OTLP_HEADERS.",
+    "UNAUTHENTICATED": "Check OTEL_EXPORTER_OTLP_HEADERS",
+    "PERMISSION_DENIED": "Check OTEL_EXPORTER_OTLP_HEADERS",
     "UNIMPLEMENTED": "Is it an OTLP server, and does it take this signal?",
 }
 

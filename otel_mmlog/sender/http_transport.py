@@ -4,6 +4,7 @@ import gzip
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from http.client import BadStatusLine
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -135,4 +136,6 @@ def _root(error: BaseException) -> str:
         if cause is None:
             break
         error = cause
+    if isinstance(error, BadStatusLine):
+        return "what came back is not HTTP/1.1 (a gRPC server?)"
     return str(error) or type(error).__name__

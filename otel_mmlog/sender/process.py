@@ -18,6 +18,7 @@ from otel_mmlog.sender.words import WORDS, open_words
 
 MORE: Final = b"m"
 FLUSH: Final = b"F"
+END: Final = b"E"
 
 POKE_S: Final = 0.25
 """Seconds between two pokes that reach the child: it gathers for longer than that anyway."""
@@ -225,6 +226,7 @@ class SenderProcess:
         child = self._child
         if child is None:
             return False
+        child.write(END)
         child.close_input()
         finished = self._await(child, deadline_s, lambda status: status.finished)
         child.let_go(min(1.0, deadline_s - self._clock()))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -49,16 +50,18 @@ def build_request(signal: Signal, line: bytes) -> Request:
 
 _Plan = dict[str, tuple[str, "_Convert | None"]]
 _PLANS: dict[str, _Plan] = {}
+_LOCK = threading.RLock()
 
 
 def _plan(descriptor: Descriptor) -> _Plan:
     """Return JSON name -> field name and how to convert its value (None: as it is) of a message type."""
-    plan = _PLANS.get(descriptor.full_name)
-    if plan is None:
-        plan = _PLANS[descriptor.full_name] = {}  # before its fields: a value may hold values
-        for field in descriptor.fields:
-            plan[field.json_name] = plan[field.name] = (field.name, _converter(field))
-    return plan
+    with _LOCK:  # the signals are sent by threads, and a plan that is half made would leave fields out
+        plan = _PLANS.get(descriptor.full_name)
+        if plan is None:
+            plan = _PLANS[descriptor.full_name] = {}  # before its fields: a value may hold values
+            for field in descriptor.fields:
+                plan[field.json_name] = plan[field.name] = (field.name, _converter(field))
+        return plan
 
 
 def _converter(field: FieldDescriptor) -> _Convert | None:

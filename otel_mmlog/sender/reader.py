@@ -6,7 +6,7 @@ lines go out twice.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,8 @@ class JournalReader:
         clock_ns: Unix time in nanoseconds.
         max_bytes: Length of a batch's lines together at most, but for a single line.
         max_age_spread_s: Seconds between the oldest and the newest item of a batch at most.
+        on_dead: See `SegmentFiles`; it may raise OSError.
+        signals: What batches will be asked for. A segment without lines of the others goes once these are delivered.
     """
 
     def __init__(
@@ -42,14 +44,17 @@ class JournalReader:
         clock_ns: Callable[[], int] = time.time_ns,
         max_bytes: int = MAX_BATCH_BYTES,
         max_age_spread_s: float = 120,
+        on_dead: Callable[[Path], object] | None = None,
+        signals: Collection[Signal] = SIGNALS,
     ) -> None:
         self._folder = folder
         self._clock_ns = clock_ns
         self._max_bytes = max_bytes
         self._max_spread_ns = round(max_age_spread_s * 1e9)
+        self._unasked = [signal for signal in SIGNALS if signal not in signals]
         self._cursor = Cursor(folder)
         self._positions = self._cursor.load()
-        self._scan = Scan(folder, clock_ns)
+        self._scan = Scan(folder, clock_ns, on_dead)
         self._is_saved = False
         self._saved_ns: int | None = None
         self._unsaved_bytes: Counter[Signal] = Counter()
@@ -114,6 +119,8 @@ class JournalReader:
         if not self._cursor.is_held:
             return
         self._saved_ns = self._clock_ns()
+        for signal in self._unasked:
+            self._read(signal, 1)  # passes what is none of its lines
         if not self._is_saved:
             try:
                 self._cursor.write(self._positions)

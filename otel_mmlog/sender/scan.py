@@ -20,6 +20,7 @@ class Scan:
     Args:
         folder: The rank's folder.
         clock_ns: Time in nanoseconds.
+        on_dead: See `SegmentFiles`.
 
     Attributes:
         files: The segments.
@@ -29,8 +30,10 @@ class Scan:
         last_error: Why one of these could not be read, or None.
     """
 
-    def __init__(self, folder: Path, clock_ns: Callable[[], int]) -> None:
-        self.files = SegmentFiles(folder, clock_ns)
+    def __init__(
+        self, folder: Path, clock_ns: Callable[[], int], on_dead: Callable[[Path], object] | None = None
+    ) -> None:
+        self.files = SegmentFiles(folder, clock_ns, on_dead)
         self.chunks = Chunks()
         self.skipped_lines = 0
         self.unreadable: set[SegmentName] = set()

@@ -40,14 +40,19 @@ class SegmentFiles:
     Args:
         folder: The rank's folder; it need not exist.
         clock_ns: Time in nanoseconds.
+        on_dead: Called with the folder in place of the removal of an open segment whose writer is dead; what it
+            seals is removed later. None to remove such a segment at once.
 
     Attributes:
         vanished: Segments that somebody else removed.
         listing_errors: How often the folder could not be read.
     """
 
-    def __init__(self, folder: Path, clock_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, folder: Path, clock_ns: Callable[[], int], on_dead: Callable[[Path], object] | None = None
+    ) -> None:
         self._folder = folder
+        self._on_dead = on_dead
         self._clock_ns = clock_ns
         self._files: dict[SegmentName, SegmentFile] = {}
         self._sizes: dict[SegmentName, int] = {}
@@ -126,7 +131,11 @@ class SegmentFiles:
             with claim(file.path) as fd:
                 if fd is None or not _holds_at_most(delivered_bytes, os.fstat(fd)):
                     return False
-                file.path.unlink()
+                if self._on_dead is None:
+                    file.path.unlink()
+            if self._on_dead is not None:
+                self._on_dead(self._folder)
+                return False
         del self._files[file.name]
         self._drop(file.name)
         return True

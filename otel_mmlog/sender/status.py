@@ -53,6 +53,13 @@ class SenderStatus:
     oldest_ns: int | None = None
     troubles: Mapping[Signal, Trouble] = field(default_factory=dict)
 
+    def reasons(self) -> str:
+        """Why something is not delivered, each reason once: ``metrics, logs: HTTP 401 Unauthorized``; or nothing."""
+        signals: dict[str, list[str]] = {}
+        for signal, trouble in self.troubles.items():
+            signals.setdefault(trouble.detail, []).append(signal)
+        return "; ".join(f"{', '.join(held)}: {detail}" for detail, held in signals.items())
+
     def lag_s(self, now_ns: int) -> float:
         """Age of the oldest item that is not acknowledged, in seconds; 0 if there is none."""
         return 0.0 if self.oldest_ns is None else max(0.0, (now_ns - self.oldest_ns) / 1e9)

@@ -70,15 +70,26 @@ class Telemetry:
 def read_otlp(*paths: Path) -> Telemetry:
     """Everything in some files; a line that does not parse is counted, a missing file is empty."""
     found = Telemetry()
+    for request in read_requests(*paths):
+        found.points += request.points
+        found.logs += request.logs
+        found.spans += request.spans
+        found.unreadable_lines += request.unreadable_lines
+    return found
+
+
+def read_requests(*paths: Path) -> Iterator[Telemetry]:
+    """What `read_otlp` returns, one request (one line) at a time."""
     for path in paths:
         for line in path.read_bytes().splitlines() if path.exists() else ():
+            found = Telemetry()
             try:
                 request = json.loads(line)
             except ValueError:
                 found.unreadable_lines += 1
             else:
                 _add(request, found)
-    return found
+            yield found
 
 
 def plain(value: Mapping[str, Any]) -> Any:

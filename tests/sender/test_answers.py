@@ -25,6 +25,7 @@ from otel_mmlog.sender.types import Answer
 NOW_S = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 JSON = {"content-type": "application/json"}
 PROTOBUF = {"content-type": "application/x-protobuf"}
+OCTETS = {"content-type": "application/octet-stream"}
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
@@ -129,6 +130,15 @@ def test_statuses(statuses: list[int], kind: str) -> None:
     assert {status: answer(status).kind for status in statuses} == dict.fromkeys(statuses, kind)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b'{"code":3,"message":"http: request body too large"}', b"\x08\x03\x12\x1chttp: request body too large"],
+)
+def test_400_for_the_size_of_a_request_splits(body: bytes) -> None:
+    """A Collector says 400 where it means 413: nothing is wrong with the lines."""
+    assert answer(400, body, content_type="application/json").kind == "split"
+
+
 def test_415_asks_for_protobuf() -> None:
     """A server that does not take JSON is told apart from one that refuses."""
     assert answer(415).wants_protobuf
@@ -178,6 +188,7 @@ def test_only_a_retry_has_a_retry_after() -> None:
         (JSON, b'{"code":8,"message":"queue is\\nfull"}', "HTTP 503 Service Unavailable: queue is full"),
         ({"content-type": "text/plain"}, b"try  again\n", "HTTP 503 Service Unavailable: try again"),
         (PROTOBUF, Status(message="too old").SerializeToString(), "HTTP 503 Service Unavailable: too old"),
+        (OCTETS, Status(message="too old").SerializeToString(), "HTTP 503 Service Unavailable: too old"),
         (PROTOBUF, b"\xff", "HTTP 503 Service Unavailable"),
         ({"content-type": "text/html"}, b"<html>", "HTTP 503 Service Unavailable"),
         ({}, b"\xff\x00\x1b[31m", "HTTP 503 Service Unavailable: \ufffd [31m"),
@@ -209,7 +220,7 @@ def test_details_never_repeat_secrets() -> None:
     """A server that echoes a credential does not get it into a log."""
     response = HttpResponse(401, {}, b"bad token s3cr3t: s3cr3t!")
     found = http_answer(response, now_s=NOW_S, secrets=["s3cr3t"])
-    assert found.detail == "HTTP 401 Unauthorized: bad token ***: ***!: Check OTEL_EXPORTER_OTLP_HEADERS."
+    assert found.detail == "HTTP 401 Unauthorized: bad token ***: ***!: Check OTEL_EXPORTER_OTLP_HEADERS"
 
 
 @given(st.text(max_size=1000))

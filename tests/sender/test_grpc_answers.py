@@ -82,4 +82,4 @@ def test_a_pause_has_no_retry_info() -> None:
 def test_grpc_details_never_repeat_secrets() -> None:
     """The status message is one line without credentials."""
     found = grpc_answer("UNAUTHENTICATED", "bad\ntoken s3cr3t", (), secrets=["s3cr3t"])
-    assert found.detail == "gRPC UNAUTHENTICATED: bad token ***: Check OTEL_EXPORTER_OTLP_HEADERS."
+    assert found.detail == "gRPC UNAUTHENTICATED: bad token ***: Check OTEL_EXPORTER_OTLP_HEADERS"

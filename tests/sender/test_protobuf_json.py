@@ -3,6 +3,9 @@
 import base64
 import json
 import math
+import sys
+import threading
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from otel_mmlog.sender import protobuf_json
 from otel_mmlog.sender.protobuf_json import build_request, serialize
 from otel_mmlog.sender.splice import MalformedLineError
 from otel_mmlog.sender.types import SIGNALS, Signal
@@ -204,3 +208,34 @@ def test_a_line_of_another_signal() -> None:
     """It is an error, not a request with nothing in it."""
     with pytest.raises(MalformedLineError):
         serialize("metrics", log_lines("x"))
+
+
+def test_three_threads_that_begin_at_once_leave_no_field_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signals are sent by threads, which build what they know of the messages at the same time."""
+    resource = b'{"resource":{"attributes":[{"key":"a","value":{"stringValue":"b"}}]}}'
+    keys = {"metrics": b"resourceMetrics", "logs": b"resourceLogs", "traces": b"resourceSpans"}
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(60):
+            monkeypatch.setattr(protobuf_json, "_PLANS", {})
+            assert len(set(_serialized_at_once(keys, resource))) == 1
+    finally:
+        sys.setswitchinterval(interval_s)
+
+
+def _serialized_at_once(keys: Mapping[Any, bytes], resource: bytes) -> list[int]:
+    """The length of each signal's request; the same fields make the same length."""
+    start = threading.Barrier(len(keys))
+    lengths: list[int] = []
+
+    def run(signal: Any, key: bytes) -> None:
+        start.wait()
+        lengths.append(len(protobuf_json.serialize(signal, [b'{"%s":[%s]}\n' % (key, resource)])))
+
+    threads = [threading.Thread(target=run, args=item) for item in keys.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return lengths

@@ -208,6 +208,26 @@ def test_nothing_is_set_aside_before_anything_was_taken() -> None:
     assert len(bench.told) == 1
 
 
+def test_line_that_was_taken_last_proves_that_the_server_takes_any() -> None:
+    """A server that takes a line again only if it is the newest that it has: the older ones are set aside."""
+    taken = [-1]
+
+    def in_order(_signal: Signal, lines: Sequence[bytes]) -> Answer:
+        times = [int(mark_of(line)) for line in lines]
+        if min(times) < taken[-1]:
+            return BAD
+        taken.extend(times)
+        return OK
+
+    bench = Bench(in_order)
+    bench.journal.write("logs", "7")
+    bench.journal.write("logs", *(str(number) for number in range(10, 20)))
+    bench.run()
+    bench.journal.write("logs", "1", "2", "3", live=False)
+    bench.run(60)
+    assert bench.journal.aside == ["1", "2", "3"]
+
+
 def test_nothing_is_set_aside_once_the_server_refuses_everything() -> None:
     """That it took lines an hour ago says nothing about now: what it took is sent again, and refused too."""
     bench = Bench(lambda _, lines: OK if bench.now_s < 2000 else BAD)

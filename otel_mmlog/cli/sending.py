@@ -1,0 +1,133 @@
+"""Sends with a progress bar, and says what came of it."""
+
+import signal as signals
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from otel_mmlog.cli.journals import count_waiting
+from otel_mmlog.cli.table import table
+from otel_mmlog.sender.drain import drain
+from otel_mmlog.sender.status import SenderStatus
+from otel_mmlog.sender.types import SIGNALS, Signal, Transport
+from otel_mmlog.sender_main import end_spans
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a sending.
+
+    Attributes:
+        summary: For a person, several lines.
+        is_complete: Whether nothing is left: not in the journals, and nothing was set aside.
+    """
+
+    summary: str
+    is_complete: bool
+
+
+def send_journals(
+    journals: list[Path],
+    transports: Mapping[Signal, Transport],
+    console: Console,
+    *,
+    follow: bool,
+    patience_s: float,
+) -> Outcome:
+    """Send until nothing is left or nothing goes on; Ctrl-C and SIGTERM end it in good order.
+
+    Raises:
+        OSError: A folder or its cursor cannot be used.
+    """
+    last = SenderStatus()
+    skipped_lines = 0
+    busy: tuple[Path, ...] = ()
+    with _progress(console) as progress, _sigterm_as_interrupt():
+        bar = progress.add_task("sending", total=None)
+
+        def show(status: SenderStatus) -> None:
+            nonlocal last
+            last = status
+            total = max(status.backlog_bytes, progress.tasks[0].total or 0)
+            progress.update(bar, total=total, completed=total - status.backlog_bytes)
+
+        try:
+            summary = drain(
+                journals,
+                transports,
+                show,
+                follow=follow,
+                patience_s=patience_s,
+                on_dead=end_spans,
+                tell=lambda text: say(progress.console, text),
+            )
+            last, skipped_lines, busy = summary.status, summary.skipped_lines, summary.busy
+            stopped = False
+        except KeyboardInterrupt:
+            stopped = True
+    return _outcome(journals, last, skipped_lines, busy, stopped=stopped)
+
+
+def say(console: Console, text: str) -> None:
+    """Print a sentence as it is, on one line."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _outcome(
+    journals: list[Path], status: SenderStatus, skipped_lines: int, busy: tuple[Path, ...], *, stopped: bool
+) -> Outcome:
+    waiting = [count_waiting(folder, SIGNALS) for folder in journals]
+    left = {signal: sum(each[signal] for each in waiting) for signal in SIGNALS}
+    rows = [
+        (
+            signal,
+            status.delivered.get(signal, 0),
+            status.rejected.get(signal, 0),
+            status.quarantined.get(signal, 0),
+            left[signal],
+        )
+        for signal in SIGNALS
+    ]
+    lines = [table(("signal", "sent", "rejected", "quarantined", "left"), *rows)]
+    if stopped:
+        lines.append("Stopped. What was acknowledged is not sent again.")
+    reasons: dict[str, list[str]] = {}
+    for signal, trouble in status.troubles.items():
+        reasons.setdefault(trouble.detail, []).append(signal)
+    lines += [f"{', '.join(names)}: {detail}" for detail, names in reasons.items()]
+    lines += [f"{folder} is held by another sender: that one sends it" for folder in busy]
+    if skipped_lines:
+        lines.append(f"{skipped_lines} torn or corrupt lines were skipped.")
+    if any(status.quarantined.values()):
+        lines.append("What the server refused was set aside: --quarantined shows and retries it.")
+    if any(left.values()) and not busy:
+        lines.append("What is left stays in the journals: run this again when the collector takes it.")
+    return Outcome("\n".join(lines), not any(left.values()) and not any(status.quarantined.values()))
+
+
+def _progress(console: Console) -> Progress:
+    """A bar on a terminal, nothing elsewhere; it disappears at its end."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """SIGTERM, which is how containers stop, does what Ctrl-C does."""
+    before = signals.signal(signals.SIGTERM, signals.default_int_handler)
+    try:
+        yield
+    finally:
+        signals.signal(signals.SIGTERM, before)
