@@ -54,7 +54,7 @@ class Parts:
     span_exporter: JournalSpanExporter
     metric_exporter: JournalMetricExporter
     handler: RunHandler
-    logger: logging.Logger
+    logger: RunLogger
     files: tuple[Path, ...]
 
 

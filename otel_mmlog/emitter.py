@@ -127,11 +127,14 @@ class Emitter:
         return os.getpid() != self._pid
 
     def _send(self, record: Record) -> None:
-        if self._parts.logger.isEnabledFor(logging.INFO):
-            event_name = f"mmlog.{record.progress.mode}.{record.kind}"
-            self._send_event(logging.INFO, record.text, {RECORD: record, EVENT_NAME: event_name})
-        else:
+        logger = self._parts.logger
+        event_name = f"mmlog.{record.progress.mode}.{record.kind}"
+        if not logger.isEnabledFor(logging.INFO):
             self._parts.journal_output.write_points(record)
+        elif logger.has_only_own():  # nobody would see a log record
+            self._parts.handler.write_record(record, event_name, logger.name)
+        else:
+            self._send_event(logging.INFO, record.text, {RECORD: record, EVENT_NAME: event_name})
 
     def _send_event(
         self,

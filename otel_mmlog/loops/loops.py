@@ -230,7 +230,8 @@ class Loops:
             self._end_iteration(loop)
 
     def _end_train_iteration(self, loop: Loop) -> None:
-        self.settle()
+        if self._summary is not None:
+            self.settle()
         self._reports.add_time(self._end_iteration(loop))
         self._at.iter += 1
         loop.unreported += 1

@@ -45,7 +45,7 @@ class ScalarLog:
         """
         taken = False
         others: dict[Mode, dict[str, Any]] = {}
-        keys = self._keys[mode]
+        keys, update = self._keys[mode], self._hub.update_weighted
         for name, value in values.items():
             try:
                 key = keys.get(name)
@@ -54,7 +54,7 @@ class ScalarLog:
                     if own != mode:
                         others.setdefault(own, {})[name] = value
                         continue
-                self._hub.update_weighted(key, value, count)
+                update(key, value, count)
             except Exception as error:  # noqa: BLE001 - any object may be given and raise anything: told, counted
                 self._reject(str(name), error)
             else:

@@ -53,6 +53,8 @@ class Loop:
         data_time_s: What the current batch took to arrive.
         totals_at_end: The totals when the loop ended; empty while it runs.
         closed: Whether the loop is over; its loader may go on, and counts no more.
+        data_time_key: The hub's name of what batches take to arrive.
+        time_key: The hub's name of what iterations take.
     """
 
     mode: Mode
@@ -68,6 +70,13 @@ class Loop:
     data_time_s: float = 0.0
     totals_at_end: dict[str, int] = field(default_factory=dict)
     closed: bool = False
+
+    data_time_key: str = field(init=False)
+    time_key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.data_time_key = f"{self.mode}/data_time"
+        self.time_key = f"{self.mode}/time"
 
     def is_over(self) -> bool:
         """Whether as many iterations were done as there were to do."""
@@ -91,8 +100,8 @@ class Loop:
         """Count an iteration, put its times into the hub, and return how many seconds it took."""
         now_s = time.perf_counter()
         elapsed_s, self.mark_s = now_s - self.mark_s, now_s
-        hub.update_scalar(f"{self.mode}/data_time", self.data_time_s)
-        hub.update_scalar(f"{self.mode}/time", elapsed_s)
+        hub.update_scalar(self.data_time_key, self.data_time_s)
+        hub.update_scalar(self.time_key, elapsed_s)
         self.done += 1
         self.touched = False
         return elapsed_s

@@ -6,15 +6,17 @@ import os
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from structlog import DropEvent
 
-from otel_mmlog.core.record import TraceRef
+from otel_mmlog.core.record import LogEvent, Record, TraceRef
 from otel_mmlog.pipeline.chain import Processor, process
 from otel_mmlog.pipeline.events import HANDLED, from_stdlib, text_of, to_log_event
 from otel_mmlog.pipeline.outputs import Output
 
 _UNPROCESSED = "_mmlog_unprocessed"
+_Written = TypeVar("_Written")
 
 
 class RunHandler(logging.Handler):
@@ -62,11 +64,47 @@ class RunHandler(logging.Handler):
         setattr(record, HANDLED, self._mark)
         return bool(super().handle(record))
 
+    @property
+    def has_processors(self) -> bool:
+        """Whether anything of the user's looks at an event before it is written."""
+        return bool(self._processors or self.filters)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Render and write one record; never raises."""
+        self._guard(self._write, record)
+
+    def write_record(self, record: Record, event_name: str, logger: str) -> None:
+        """Write the line of a loop's record, as `handle` does with a log record that nobody else looks at.
+
+        Args:
+            record: What the line says.
+            event_name: What it is called.
+            logger: The name of the logger.
+        """
+
+        def put(record: Record) -> None:
+            event = LogEvent(
+                time_ns=record.time_ns,
+                level=logging.INFO,
+                logger=logger,
+                body=record.text,
+                event_name=event_name,
+                record=record,
+                trace=self._current_trace(),
+                seq=self._next_seq(),
+            )
+            self._put(event)
+
+        self.acquire()
+        try:
+            self._guard(put, record)
+        finally:
+            self.release()
+
+    def _guard(self, write: Callable[[_Written], None], what: _Written) -> None:
         nested, self._writing.now = self._is_writing(), True
         try:
-            self._write(record)
+            write(what)
         except DropEvent:
             pass
         except Exception as error:  # noqa: BLE001 - counted and told; a log call must not end training
@@ -105,7 +143,9 @@ class RunHandler(logging.Handler):
             event_dict = {**self._worker, **event_dict}
         if self._processors and not hasattr(record, _UNPROCESSED):
             event_dict = process(self._processors, self._logger_of(record), event_dict, self._processor_fault)
-        event = to_log_event(event_dict, trace=self._current_trace(), seq=self._next_seq())
+        self._put(to_log_event(event_dict, trace=self._current_trace(), seq=self._next_seq()))
+
+    def _put(self, event: LogEvent) -> None:
         self.counts[event.level] += 1
         for output in self._outputs:
             try:

@@ -30,8 +30,15 @@ class RunLogger(logging.Logger):
         super().__init__(name, level)
         self.parent = logging.getLogger()
         self._prints = prints
+        self._own = handler
         self.addHandler(handler)
         handler.logger = self
+
+    def has_only_own(self) -> bool:
+        """Whether an event meets the run's handler, and no processor, filter or handler of anybody else."""
+        if self._own.has_processors or self.filters:
+            return False
+        return all(handler is self._own for handler in [*self.handlers, *logging.getLogger().handlers])
 
     def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - the stdlib's name
         """Hand a record to the run's handler, then to the root logger's."""

@@ -1,14 +1,16 @@
-"""One table of what we cost against mmengine, measured in one run: ``python -m tests.benchmarks``."""
+"""One table of what we cost, against mmengine where it does the same, in one run: ``python -m tests.benchmarks``."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import fresh, full_path, hub, record, start_close
+from tests.benchmarks import delivery, endpoint, fresh, full_path, hub, record, start_close
 from tests.benchmarks.table import Row, machine, render, to_json
 
-BENCHMARKS = {module.NAME: module.rows for module in (hub, full_path, record, fresh, start_close)}
+BENCHMARKS = {
+    module.NAME: module.rows for module in (hub, full_path, record, fresh, start_close, delivery, endpoint)
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from tests.benchmarks.harness import Cost, Spread
 
-Clock = Literal["cpu", "wall"]
+Clock = Literal["cpu", "wall", "-"]
 SCALE = {"us": 1e6, "ms": 1e3}
 
 
@@ -23,17 +23,17 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One comparison.
+    """One comparison, or one figure that has no peer.
 
     Attributes:
         benchmark: The name that ``--only`` takes.
         what: Which work, and on which state.
-        clock: ``"cpu"`` for the CPU time of the process, ``"wall"`` for time that passed.
-        unit: ``"us"`` or ``"ms"``, a unit of work.
+        clock: ``"cpu"`` for the CPU time of the process, ``"wall"`` for time that passed, ``"-"`` for no time.
+        unit: ``"us"`` or ``"ms"``, a unit of work, in a comparison; any in a figure without a peer.
         ours: Our cost in that unit.
-        peer: Who is compared.
-        theirs: The peer's cost in that unit.
-        ratio: Ours / theirs, round by round; its median is that of the rounds.
+        peer: Who is compared; empty for nobody.
+        theirs: The peer's cost in that unit, or None.
+        ratio: Ours / theirs, round by round; its median is that of the rounds. None without a peer.
         target: What was promised, or None.
     """
 
@@ -42,9 +42,9 @@ class Row:
     clock: Clock
     unit: str
     ours: Spread
-    peer: str
-    theirs: Spread
-    ratio: Spread
+    peer: str = ""
+    theirs: Spread | None = None
+    ratio: Spread | None = None
     target: Target | None = None
 
     @property
@@ -52,8 +52,8 @@ class Row:
         """Whether the median meets the target; None without one."""
         if self.target is None:
             return None
-        value = self.ratio.median if self.target.of == "ratio" else self.ours.median
-        return value <= self.target.at_most
+        spread = self.ratio if self.target.of == "ratio" else self.ours
+        return spread is not None and spread.median <= self.target.at_most
 
 
 def compare(
@@ -72,6 +72,11 @@ def compare(
     return Row(
         benchmark, what, clock, unit, Spread.of(ours), peer, Spread.of(theirs), Spread.of(ratios), target
     )
+
+
+def figure(benchmark: str, what: str, values: Sequence[float], *, clock: Clock = "-", unit: str) -> Row:
+    """Return the row of figures of our own, one a round."""
+    return Row(benchmark, what, clock, unit, Spread.of(values))
 
 
 def render(rows: Iterable[Row]) -> str:
@@ -108,9 +113,9 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.benchmark}: {row.what}",
         row.clock,
         f"{_spread(row.ours)} {row.unit}",
-        row.peer,
-        f"{_spread(row.theirs)} {row.unit}",
-        _spread(row.ratio),
+        row.peer or "-",
+        f"{_spread(row.theirs)} {row.unit}" if row.theirs else "-",
+        _spread(row.ratio) if row.ratio else "-",
         _target(row),
         {True: "met", False: "MISSED", None: ""}[row.met],
     )

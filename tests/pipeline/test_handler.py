@@ -255,3 +255,46 @@ def test_warning_of_the_package_follows_the_event() -> None:
     handler.handle(log_record("a"))
     assert outputs.second.bodies == ["a", "something about a"]
     assert outputs.second.events[1].level == logging.WARNING
+
+
+def test_record_is_the_same_event_either_way() -> None:
+    """A record's line is what it is as a log record that carries it."""
+    progress = Progress(mode="train", by_epoch=True, epoch=1, iter=1, batch_idx=0)
+    record = Record("iter", progress, {"loss": 0.5}, {}, "a line", time_ns=5)
+    carrier = log_record("a line", logger="mmengine")
+    carrier._mmlog_event = {"_mmlog_record": record, "_mmlog_event_name": "mmlog.train.iter"}
+    outputs, others = Outputs(), Outputs()
+    outputs.handler.write_record(record, "mmlog.train.iter", "mmengine")
+    others.handler.handle(carrier)
+    assert outputs.first.events == outputs.second.events == others.first.events
+    assert outputs.handler.counts == others.handler.counts
+
+
+def test_failing_output_costs_a_record_nothing_else() -> None:
+    """As for a log record: the other output has it, and one warning tells."""
+    progress = Progress(mode="train", by_epoch=True, epoch=1, iter=1, batch_idx=0)
+    outputs = Outputs()
+    outputs.first.failing = True
+    outputs.handler.write_record(
+        Record("iter", progress, {}, {}, "a line", time_ns=5), "mmlog.train.iter", "a"
+    )
+    assert outputs.second.bodies[0] == "a line"
+    assert "first failed" in outputs.second.bodies[1]
+
+
+def test_others_that_want_log_records_are_noticed() -> None:
+    """A logger is its handler's alone until somebody else has a processor, a filter or a handler there."""
+    logger = RunLogger("mmengine", logging.INFO, Outputs().handler, prints=False)
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, [*logger.handlers]
+    try:
+        assert logger.has_only_own()
+        root.handlers = [logging.NullHandler()]
+        assert not logger.has_only_own()
+        root.handlers = []
+        logger.addFilter(lambda _record: True)
+        assert not logger.has_only_own()
+        processed = Outputs(lambda _logger, _name, event_dict: event_dict).handler
+        assert not RunLogger("mmengine", logging.INFO, processed, prints=False).has_only_own()
+    finally:
+        root.handlers = before
