@@ -1,6 +1,7 @@
 """What every test starts from: no launcher's or user's variables, and no run left open."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ _NAMES = (
     "NO_COLOR",
     "FORCE_COLOR",
 )
+
+# A shell starts what it puts in the background with SIGINT ignored, and every child of a test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MakeRun = Callable[..., "otel_mmlog.Run"]
 
