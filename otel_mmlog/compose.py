@@ -27,7 +27,7 @@ from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.names import MetricNames
 from otel_mmlog.otel.recovery import recover
 from otel_mmlog.otel.resource import build_resource
-from otel_mmlog.otel.semconv import RANK, RUN_ATTEMPT, RUN_ID
+from otel_mmlog.otel.semconv import EVENT_EXCEPTION, RANK, RUN_ATTEMPT, RUN_ID
 from otel_mmlog.otel.spans import current_trace
 from otel_mmlog.otel.tracing import Tracing, start_tracing
 from otel_mmlog.pipeline.handler import RunHandler
@@ -37,8 +37,6 @@ from otel_mmlog.pipeline.outputs import ConsoleOutput, FileOutput, Output
 from otel_mmlog.pipeline.rank_files import file_stem, open_rank_files, rank_folder, writes_files
 from otel_mmlog.pipeline.text import TextRenderer
 from otel_mmlog.settings import Settings
-
-UNCAUGHT = "mmlog.exception"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +245,7 @@ def _console(options: Options, settings: Settings, rank: Rank) -> list[Output]:
     if not options.console:
         return []
     level = options.log_level if rank.rank == 0 else max(options.log_level, logging.ERROR)
-    return [ConsoleOutput(level=level, color=settings.color, skip=frozenset([UNCAUGHT]))]
+    return [ConsoleOutput(level=level, color=settings.color, skip=frozenset([EVENT_EXCEPTION]))]
 
 
 def _ignore(_message: str) -> None:

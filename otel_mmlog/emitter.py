@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from otel_mmlog.compose import UNCAUGHT, Parts
+from otel_mmlog.compose import Parts
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.log_processor import LogProcessor
 from otel_mmlog.core.memory import peak_memory_mib
@@ -17,7 +17,7 @@ from otel_mmlog.core.window import Rule
 from otel_mmlog.loops.raw_points import RawPoints
 from otel_mmlog.loops.rule_watch import RuleWatch
 from otel_mmlog.loops.state import EndSpan
-from otel_mmlog.otel.semconv import EVENT_RUN_CONFIG
+from otel_mmlog.otel.semconv import EVENT_EXCEPTION, EVENT_RUN_CONFIG, loop_span, record_event
 from otel_mmlog.pipeline.events import EVENT_NAME, RECORD
 from otel_mmlog.pipeline.plain import plain, to_json
 from otel_mmlog.process_facts import uses_cuda
@@ -83,7 +83,7 @@ class Emitter:
 
     def open_span(self, name: str, attributes: Mapping[str, Any]) -> EndSpan:
         """Open ``mmlog.<name>`` under the current span; the returned call ends it."""
-        return self._parts.tracing.spans.open(f"mmlog.{name}", attributes).close
+        return self._parts.tracing.spans.open(loop_span(name), attributes).close
 
     def send_config(self, config: Mapping[str, Any]) -> None:
         """Send the run's settings as an event, where they changed since the last time."""
@@ -98,7 +98,7 @@ class Emitter:
         """Write an exception everywhere but on the console, where Python prints it."""
         text = f"Uncaught exception in {where}: {type(error).__name__}"
         exc_info = (type(error), error, error.__traceback__)
-        self._send_event(logging.ERROR, text, {EVENT_NAME: UNCAUGHT}, exc_info)
+        self._send_event(logging.ERROR, text, {EVENT_NAME: EVENT_EXCEPTION}, exc_info)
 
     def _make(self, kind: str, progress: Progress, windows: Mapping[str, int] | None) -> Record:
         now_ns = time.time_ns()
@@ -128,7 +128,7 @@ class Emitter:
 
     def _send(self, record: Record) -> None:
         logger = self._parts.logger
-        event_name = f"mmlog.{record.progress.mode}.{record.kind}"
+        event_name = record_event(record.progress.mode, record.kind)
         if not logger.isEnabledFor(logging.INFO):
             self._parts.journal_output.write_points(record)
         elif logger.has_only_own():  # nobody would see a log record

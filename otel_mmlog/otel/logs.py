@@ -99,7 +99,7 @@ def event_name(event: LogEvent) -> str:
     """Return the event's own name, that of its record (``mmlog.train.iter``), or an empty string."""
     if event.event_name is not None:
         return event.event_name
-    return f"mmlog.{event.record.progress.mode}.{event.record.kind}" if event.record is not None else ""
+    return semconv.record_event(event.record.progress.mode, event.record.kind) if event.record else ""
 
 
 def severity_number(level: int) -> int:

@@ -68,26 +68,25 @@ EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 
-# events; those of records are "mmlog." + mode + "." + kind
-EVENT_TRAIN_ITER: Final = "mmlog.train.iter"
-EVENT_VAL_ITER: Final = "mmlog.val.iter"
-EVENT_VAL_EPOCH: Final = "mmlog.val.epoch"
-EVENT_TEST_ITER: Final = "mmlog.test.iter"
-EVENT_TEST_EPOCH: Final = "mmlog.test.epoch"
+# events, besides those of records
 EVENT_RUN_CONFIG: Final = "mmlog.run.config"
-EVENT_REGISTRY_GET: Final = "mmlog.registry.get"
-EVENT_REGISTRY_BUILD: Final = "mmlog.registry.build"
+EVENT_EXCEPTION: Final = "mmlog.exception"
 EVENT_SPAN_START: Final = "mmlog.span.start"
 
-# spans
+# spans, besides those of loops
 SPAN_RUN: Final = "mmlog.run"
-SPAN_TRAIN: Final = "mmlog.train"
-SPAN_EPOCH: Final = "mmlog.epoch"
-SPAN_VAL: Final = "mmlog.val"
-SPAN_TEST: Final = "mmlog.test"
 SPAN_CHECKPOINT_SAVE: Final = "mmlog.checkpoint.save"
-SPAN_REGISTRY_GET: Final = "mmlog.registry.get"
-SPAN_REGISTRY_BUILD: Final = "mmlog.registry.build"
+
+
+def record_event(mode: str, kind: str) -> str:
+    """Return the event of a record: ``mmlog.train.iter``, ``mmlog.val.epoch``."""
+    return f"mmlog.{mode}.{kind}"
+
+
+def loop_span(name: str) -> str:
+    """Return the span of a loop or an epoch: ``mmlog.train``, ``mmlog.epoch``, ``mmlog.val``, ``mmlog.test``."""
+    return f"mmlog.{name}"
+
 
 SPAN_SYNTHESIZED: Final = "mmlog.span.synthesized"
 """True on a span that was ended for a process that died before it could."""
