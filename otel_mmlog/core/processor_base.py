@@ -11,9 +11,9 @@ from otel_mmlog.core.collect import Defaults, OnRuleError, Tags, apply_rules, mo
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.core.history import HistoryBuffer
 from otel_mmlog.core.hub import MessageHub
-from otel_mmlog.core.progress import Progress
+from otel_mmlog.core.progress import MODES, Progress
 from otel_mmlog.core.statistics import Statistic
-from otel_mmlog.core.unseen import MODES, UnseenSource, unseen_sources
+from otel_mmlog.core.unseen import UnseenSource, unseen_sources
 from otel_mmlog.core.window import Rule, WindowLengths, check_methods, parse_rules
 
 

@@ -4,6 +4,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Mode = Literal["train", "val", "test"]
+MODES: tuple[Mode, ...] = ("train", "val", "test")
+
+
+def mode_of(name: str) -> Mode | None:
+    """Return the loop that a full name begins with (``val`` of ``val/acc``), or None for a bare name."""
+    return next((mode for mode in MODES if name.startswith(f"{mode}/")), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,9 @@ from otel_mmlog.core.collect import TIMES, mode_histories, time_rules
 from otel_mmlog.core.errors import ModeError
 from otel_mmlog.core.memory import has_device, peak_memory_mib
 from otel_mmlog.core.processor_base import ProcessorBase
-from otel_mmlog.core.progress import Mode
+from otel_mmlog.core.progress import MODES, Mode
 from otel_mmlog.core.runner_progress import epoch_of, has_train_loop, loader_len, loop_of, progress_of
 from otel_mmlog.core.window import Rule, WindowLengths, parse_rules
-
-_EVERY_MODE = ("train", "val", "test")
 
 
 class RunnerFace(ProcessorBase):
@@ -32,7 +30,7 @@ class RunnerFace(ProcessorBase):
         Raises:
             ModeError: If the mode is unknown (also an `AssertionError`).
         """
-        _check_mode(mode, _EVERY_MODE)
+        _check_mode(mode, MODES)
         progress = progress_of(runner, batch_idx, mode, by_epoch=self.by_epoch)
         rules = _with_lengths(self.rules, runner, batch_idx)
         shown = self._collect_scalars(rules, runner, mode)

@@ -4,10 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from otel_mmlog.core.progress import mode_of
 from otel_mmlog.core.statistics import nearest
 from otel_mmlog.core.window import Rule
-
-MODES = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def unseen_sources(
     unseen: dict[str, UnseenSource] = {}
     for rule in rules:
         source = rule.data_src
-        mode = next((mode for mode in MODES if source.startswith(f"{mode}/")), None)
+        mode = mode_of(source)
         if source in seen or (mode is not None and mode not in names):
             continue
         if mode is not None and source.removeprefix(f"{mode}/") in names[mode]:

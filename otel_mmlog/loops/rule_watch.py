@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.log_processor import LogProcessor
-from otel_mmlog.core.progress import Mode
+from otel_mmlog.core.progress import MODES, Mode, mode_of
 from otel_mmlog.core.unseen import unseen_warning
-from otel_mmlog.loops.state import MODES
 
 
 class RuleWatch:
@@ -61,12 +60,7 @@ class RuleWatch:
         kinds = kinds - self._checked
         self._checked |= kinds
         unseen = self._processor.unseen_sources(self._hub, MODES) if kinds else ()
-        unseen = tuple(source for source in unseen if _kind(source.data_src) in kinds)
+        unseen = tuple(source for source in unseen if mode_of(source.data_src) in kinds)
         if unseen:
             modes = [mode for mode in MODES if mode in self._begun] or ["train"]
             self._tell(unseen_warning(unseen, modes))
-
-
-def _kind(source: str) -> Mode | None:
-    """The mode that a source names, or None if it may be of any."""
-    return next((mode for mode in MODES if source.startswith(f"{mode}/")), None)

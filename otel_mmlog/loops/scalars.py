@@ -6,8 +6,7 @@ from typing import Any
 
 from otel_mmlog.core.collect import TIMES
 from otel_mmlog.core.hub import MessageHub
-from otel_mmlog.core.progress import Mode
-from otel_mmlog.loops.state import MODES
+from otel_mmlog.core.progress import MODES, Mode, mode_of
 from otel_mmlog.loops.told import TellOnce
 
 _MAX_TOLD = 100
@@ -64,7 +63,7 @@ class ScalarLog:
     def _find_key(self, mode: Mode, name: object) -> tuple[Mode, str]:
         """The mode that a name belongs to, and its key; kept where that is the loop's own mode."""
         text = str(name)
-        own = next((each for each in MODES if text.startswith(f"{each}/")), mode)
+        own = mode_of(text) or mode
         rest = text.removeprefix(f"{own}/")
         if rest in self._reserved:
             self._tell(

@@ -13,8 +13,6 @@ from otel_mmlog.core.progress import Mode, Progress
 Batch = TypeVar("Batch")
 EndSpan = Callable[[], None]
 
-MODES: tuple[Mode, ...] = ("train", "val", "test")
-
 
 class LoopSink(Protocol):
     """What the loops need of a run."""

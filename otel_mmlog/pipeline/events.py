@@ -4,7 +4,6 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Collection, MutableMapping
-from types import TracebackType
 from typing import Any
 
 from otel_mmlog.core.record import CodeRef, ExceptionInfo, LogEvent, Record, TraceRef, qualified_name
@@ -13,7 +12,6 @@ from otel_mmlog.pipeline.levels import method_level
 EventDict = MutableMapping[str, Any]
 """structlog's event dict: what the caller passed, plus what the processors added."""
 
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 RECORD = "_mmlog_record"
 EVENT_NAME = "_mmlog_event_name"
