@@ -33,7 +33,7 @@ from otel_mmlog.otel.tracing import Tracing, start_tracing
 from otel_mmlog.pipeline.handler import RunHandler
 from otel_mmlog.pipeline.jsonl import JSONRenderer
 from otel_mmlog.pipeline.logger import RunLogger
-from otel_mmlog.pipeline.outputs import ConsoleOutput, FileOutput, Output
+from otel_mmlog.pipeline.outputs import ConsoleOutput, FileOutput, Output, WarningOutput
 from otel_mmlog.pipeline.rank_files import file_stem, open_rank_files, rank_folder, writes_files
 from otel_mmlog.pipeline.text import TextRenderer
 from otel_mmlog.settings import Settings
@@ -56,7 +56,9 @@ class Parts:
     files: tuple[Path, ...]
 
 
-def compose(options: Options, settings: Settings, identity: Identity) -> Parts:
+def compose(
+    options: Options, settings: Settings, identity: Identity, *, start_ns: int | None = None
+) -> Parts:
     """Build the parts of a run.
 
     Nothing that the disk refuses stops this: it is one WARNING, and the run goes on without.
@@ -65,6 +67,7 @@ def compose(options: Options, settings: Settings, identity: Identity) -> Parts:
         options: The arguments of ``init``.
         settings: The environment.
         identity: Which run, and which of its processes.
+        start_ns: When the run's span started, in Unix nanoseconds; None for now.
     """
     notes = _Notes(identity.warnings)
     _remember(options, identity, notes)
@@ -76,7 +79,7 @@ def compose(options: Options, settings: Settings, identity: Identity) -> Parts:
     journal_output = JournalOutput(
         journal, encoder, metrics=settings.metrics, logs=settings.logs, on_append=delivery.poke
     )
-    tracing = _start_tracing(options, settings, identity, resource, encoder, journal)
+    tracing = _start_tracing(options, settings, identity, resource, encoder, journal, start_ns)
     journal.preface = tracing.open_starts if settings.logs else bytes
     outputs, files = _file_outputs(options, identity, notes)
     handler = RunHandler(
@@ -87,7 +90,9 @@ def compose(options: Options, settings: Settings, identity: Identity) -> Parts:
         current_trace=current_trace,
     )
     notes.send_to(handler.tell)
-    logger = RunLogger(options.logger_name, options.log_level, handler, prints=options.console)
+    logger = RunLogger(
+        options.logger_name, options.log_level, handler, prints=options.console or options.warn
+    )
     return Parts(
         identity,
         encoder,
@@ -167,6 +172,7 @@ def _start_tracing(
     resource: dict[str, Any],
     encoder: Encoder,
     journal: Journal,
+    start_ns: int | None,
 ) -> Tracing:
     def on_line(line: EncodedLine) -> None:
         if settings.logs or line.signal != "logs":
@@ -186,6 +192,7 @@ def _start_tracing(
         attributes={"experiment": options.experiment_name, "work_dir": str(options.work_dir)},
         limits=read_limits(settings.environ),
         enabled=settings.traces,
+        start_ns=start_ns,
     )
 
 
@@ -243,7 +250,7 @@ def _file_outputs(
 
 def _console(options: Options, settings: Settings, rank: Rank) -> list[Output]:
     if not options.console:
-        return []
+        return [WarningOutput()] if options.warn else []
     level = options.log_level if rank.rank == 0 else max(options.log_level, logging.ERROR)
     return [ConsoleOutput(level=level, color=settings.color, skip=frozenset([EVENT_EXCEPTION]))]
 

@@ -21,13 +21,14 @@ class Identity:
     warnings: tuple[str, ...] = ()
 
 
-def identify(options: Options, settings: Settings, ordinal: int) -> Identity:
+def identify(options: Options, settings: Settings, ordinal: int, agreed: str | None = None) -> Identity:
     """Find rank, run id and attempt.
 
     Args:
         options: The arguments of ``init``.
         settings: The environment.
         ordinal: How many runs this process made before.
+        agreed: What all ranks of this start know and no other start does, or None.
 
     Raises:
         ConfigError: The environment holds a value that cannot be used.
@@ -41,6 +42,7 @@ def identify(options: Options, settings: Settings, ordinal: int) -> Identity:
         work_dir=str(options.work_dir.absolute()),
         argument=options.run_id,
         remembered=remembered,
+        agreed=agreed,
     )
     warnings = []
     if options.resume and remembered is None:

@@ -20,7 +20,11 @@ Steps = Literal["records", "every"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one run was asked to be. The fields are the arguments of `otel_mmlog.init`."""
+    """What one run was asked to be. The fields are the arguments of `otel_mmlog.init`.
+
+    Attributes:
+        warn: Whether warnings of the package itself go to standard error where somebody else prints the lines.
+    """
 
     experiment_name: str
     work_dir: Path
@@ -38,6 +42,7 @@ class Options:
     console: bool
     config: Mapping[str, Any]
     processors: Sequence[Callable[..., Any]]
+    warn: bool = False
 
 
 def check_options(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TextIO
 
+from otel_mmlog.last_resort import LastResort
 from otel_mmlog.termination import Termination
 
 THREAD = "a thread"
@@ -25,6 +26,8 @@ class ProcessHooks:
     Args:
         handler: Attached to the root logger, so that every library's log calls reach the run.
         level: The root logger is opened to this level if it is stricter.
+        passes_on: Whether warnings, of Python and of libraries, are printed as without the run, because it
+            prints nothing itself.
         on_exception: Called with an uncaught exception and where it was raised.
         on_exit: Called when the interpreter ends.
         on_terminate: Called with what SIGTERM is to the run, before the process dies of it.
@@ -35,17 +38,20 @@ class ProcessHooks:
         *,
         handler: logging.Handler,
         level: int,
+        passes_on: bool,
         on_exception: ExceptionCallback,
         on_exit: Callable[[], Any],
         on_terminate: Callable[[BaseException], Any],
     ) -> None:
         self._handler = handler
         self._level = level
+        self._passes_on = passes_on
         self._on_exception = on_exception
         self._on_exit = on_exit
         self._termination = Termination(on_terminate)
         self._installed = False
         self._root_level: int | None = None
+        self._last_resort: LastResort | None = None
 
     def install(self) -> None:
         """Attach everything; the hooks that were there are called after ours."""
@@ -54,6 +60,9 @@ class ProcessHooks:
             self._root_level = root.level
             root.setLevel(self._level)
         root.addHandler(self._handler)
+        if self._passes_on:
+            self._last_resort = LastResort(self._handler)
+            root.addHandler(self._last_resort)
         self._previous_excepthook, sys.excepthook = sys.excepthook, self._excepthook
         self._previous_threadhook, threading.excepthook = threading.excepthook, self._threadhook
         self._previous_showwarning, warnings.showwarning = warnings.showwarning, self._showwarning
@@ -73,6 +82,8 @@ class ProcessHooks:
         atexit.unregister(self._on_exit)
         root = logging.getLogger()
         root.removeHandler(self._handler)
+        if self._last_resort is not None:
+            root.removeHandler(self._last_resort)
         if self._root_level is not None and root.level == self._level:
             root.setLevel(self._root_level)
         if sys.excepthook == self._excepthook:
@@ -102,8 +113,9 @@ class ProcessHooks:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if file is not None:
+        if file is not None or self._passes_on:
             self._previous_showwarning(message, category, filename, lineno, file, line)
+        if file is not None:
             return
         text = f"{filename}:{lineno}: {category.__name__}: {message}"
         logger = logging.getLogger("py.warnings")  # the name that logging.captureWarnings uses

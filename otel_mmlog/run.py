@@ -3,17 +3,10 @@
 import contextlib
 import logging
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from opentelemetry.sdk.metrics.export import MetricExporter
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
-
-from otel_mmlog.compose import compose
 from otel_mmlog.core.checks import check_count
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.log_processor import LogProcessor
@@ -28,17 +21,12 @@ from otel_mmlog.loops.state import Batch
 from otel_mmlog.loops.told import TellOnce
 from otel_mmlog.options import Options
 from otel_mmlog.otel import semconv
-from otel_mmlog.pipeline.logger import make_logger
-from otel_mmlog.process_hooks import THREAD, ProcessHooks
+from otel_mmlog.run_base import RunBase
 from otel_mmlog.run_state import VERSION, read_state
 from otel_mmlog.settings import Settings
-from otel_mmlog.summary import closing_lines
-
-open_runs: "list[Run]" = []
-"""The run of this process, if one is open."""
 
 
-class Run:
+class Run(RunBase):
     """One rank's part in a training job, from `init` to `close`.
 
     Attributes:
@@ -63,25 +51,14 @@ class Run:
         *,
         ordinal: int,
     ) -> None:
-        self._parts = parts = compose(options, settings, identity)
-        self._options = options
+        super().__init__(options, settings, identity)
+        parts = self._parts
         self._processor = processor
-        self._pid = os.getpid()
-        self._error: BaseException | None = None
-        self.run_id = identity.run_id
-        self.attempt = identity.attempt
-        self.rank = identity.rank.rank
-        self.world_size = identity.rank.world_size
-        self.work_dir = options.work_dir
-        self.files = parts.files
-        self.config: dict[str, Any] = dict(options.config)
-        self.closed = False
         self.hub = MessageHub.get_instance(
             f"{options.experiment_name}-{self.run_id}-{self.attempt}-{ordinal}"
         )
-        self.logger = make_logger(parts.logger)
         self._raw = RawPoints(self.hub, parts.journal_output.write_raw) if options.steps == "every" else None
-        self._emitter = Emitter(parts, processor, self.hub, self._raw)
+        self._emitter = Emitter(parts, self._events, processor, self.hub, self._raw)
         self._tell = TellOnce(parts.handler.tell)
         self._tell_lost = TellOnce(logging.getLogger(__name__).warning)
         self._scalars = ScalarLog(self.hub, self._tell)
@@ -95,28 +72,7 @@ class Run:
         self._router = ScalarRouter(
             self.hub, self._scalars, self._loops, tell=self._tell, begin_free=self._send_config
         )
-        self._hooks = ProcessHooks(
-            handler=parts.handler,
-            level=options.log_level,
-            on_exception=self._on_uncaught,
-            on_exit=self.close,
-            on_terminate=self._on_terminate,
-        )
-        self._hooks.install()
-        open_runs.append(self)
-        self._say_started()
-
-    def __enter__(self) -> "Run":
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        if not self.closed and os.getpid() == self._pid:
-            self._close_loops()
-            if error is not None:
-                self._on_uncaught(error, "the run")
-        self.close()
+        self._begin()
 
     def epochs(self, n: int, start: int | None = None) -> SizedIterator[int]:
         """Return an iterator over the epochs of a training, from 0.
@@ -206,27 +162,6 @@ class Run:
         with self.span(semconv.SPAN_CHECKPOINT_SAVE, {"path": os.fspath(path), **self._loops.state()}):
             yield Path(path)
 
-    @contextlib.contextmanager
-    def span(self, name: str, attributes: Mapping[str, Any] | None = None) -> Iterator[None]:
-        """Time a part of the run as a span under the current one."""
-        with self._parts.tracing.spans.open(name, attributes or {}):
-            yield
-
-    @property
-    def tracer_provider(self) -> TracerProvider | None:
-        """The run's provider, for tracers of your own; None where spans are switched off."""
-        return self._parts.tracing.provider
-
-    @property
-    def span_exporter(self) -> SpanExporter:
-        """Writes the spans of another tracer provider to the journal."""
-        return self._parts.span_exporter
-
-    @property
-    def metric_exporter(self) -> MetricExporter:
-        """For an SDK metric reader: ``PeriodicExportingMetricReader(run.metric_exporter)`` writes to the journal."""
-        return self._parts.metric_exporter
-
     def state_dict(self) -> dict[str, Any]:
         """Return the hub and where training stands, for a checkpoint."""
         self._loops.settle()
@@ -249,73 +184,6 @@ class Run:
         if self._raw is not None:
             self._raw.skip_all()
 
-    def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until all that was logged is safe.
-
-        Args:
-            timeout: Seconds to wait for the collector, if an endpoint is configured.
-
-        Returns:
-            Whether nothing was refused and the collector acknowledged everything; without an endpoint,
-            whether the disk confirmed it.
-        """
-        return self._is_on_disk() and self._parts.delivery.flush(timeout)
-
-    def close(self) -> bool:
-        """End the run: partial records, spans, series and files. A second call does nothing.
-
-        With an endpoint configured it waits for the delivery, at most for ``OTEL_MMLOG_CLOSE_TIMEOUT`` (3 s); the
-        sender then goes on alone for ``OTEL_MMLOG_LINGER`` (60 s).
-
-        Returns:
-            Whether the collector acknowledged everything; without an endpoint, whether all is in the journal.
-        """
-        if self.closed or self.is_inherited:
-            return True
-        self._close_loops()
-        self.closed = True
-        self._send_config()
-        self._emitter.check_rules()
-        self._parts.tracing.spans.end_all(self._error)
-        self._parts.journal_output.end_series(time.time_ns())
-        status = self._parts.delivery.settle()
-        for line in closing_lines(self._parts, self._emitter.records, self._scalars.rejected, status):
-            self.logger.info(line)
-        self._hooks.remove()
-        complete = self._is_on_disk()
-        self._parts.handler.drop_outputs()
-        self._parts.journal.close()
-        complete = self._parts.delivery.close() and complete
-        MessageHub.remove_instance(self.hub.instance_name)
-        open_runs.remove(self)
-        return complete
-
-    finish = close
-
-    @property
-    def is_inherited(self) -> bool:
-        """Whether this is a forked child, and the run its parent's."""
-        return os.getpid() != self._pid
-
-    def detach(self) -> None:
-        """Take a forked child out of its parent's run: nothing it logs from now on is in the parent's files."""
-        self.closed = True
-        self._hooks.remove()
-        self._parts.handler.drop_outputs()
-        self._parts.journal.close()
-        open_runs.remove(self)
-
-    def _is_on_disk(self) -> bool:
-        """Whether the disk confirms the journal, and nothing was refused."""
-        return self._parts.journal.flush() and not any(self._parts.journal.stats().refused.values())
-
-    def _say_started(self) -> None:
-        where = self._parts.identity.rank
-        self.logger.info(
-            f"Run {self.run_id}, attempt {self.attempt}: rank {where.rank} of {where.world_size} ({where.source}) "
-            f"on {where.host}, work_dir {self.work_dir}"
-        )
-
     def _note_lost(self) -> None:
         """Tell that scalars are not kept: the run is closed, or its parent process has it."""
         if self.closed:
@@ -332,20 +200,18 @@ class Run:
         self._send_config()
 
     def _send_config(self) -> None:
-        self._emitter.send_config(self.config)
+        self._events.send_config(self.config)
 
     def _close_loops(self) -> None:
         self._loops.close()
         self._emitter.end_iteration()
 
-    def _on_uncaught(self, error: BaseException, where: str) -> None:
-        if self.closed or (isinstance(error, SystemExit) and error.code in (None, 0)):
-            return
-        self._emitter.send_uncaught(error, where)
-        if os.getpid() == self._pid and where != THREAD:
-            self._error = error
+    def _finish(self) -> None:
+        self._send_config()
+        self._emitter.check_rules()
 
-    def _on_terminate(self, reason: BaseException) -> None:
-        self._error = self._parts.tracing.spans.failure = reason
-        self.logger.warning("SIGTERM: the run is closed before the process ends")
-        self.close()
+    def _release(self) -> None:
+        MessageHub.remove_instance(self.hub.instance_name)
+
+    def _rejected(self) -> Mapping[str, int]:
+        return self._scalars.rejected

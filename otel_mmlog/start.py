@@ -9,7 +9,8 @@ from otel_mmlog.core.log_processor import LogProcessor
 from otel_mmlog.identify import identify
 from otel_mmlog.options import Steps, check_options
 from otel_mmlog.pipeline.rank_files import Layout
-from otel_mmlog.run import Run, open_runs
+from otel_mmlog.run import Run
+from otel_mmlog.run_base import end_open_runs
 from otel_mmlog.settings import read_settings
 
 _ordinals = itertools.count()
@@ -91,11 +92,7 @@ def init(
     processor = LogProcessor(window_size, by_epoch, custom_cfg, num_digits, log_with_hierarchy, mean_pattern)
     ordinal = next(_ordinals)
     identity = identify(options, settings, ordinal)
-    for run in [run for run in open_runs if run.is_inherited]:  # all checks are passed
-        run.detach()
-    left_open = list(open_runs)
-    for run in left_open:
-        run.close()
+    left_open = end_open_runs()  # all checks are passed
     run = Run(options, settings, processor, identity, ordinal=ordinal)
     for other in left_open:
         run.logger.warning(

@@ -78,7 +78,9 @@ def test_arguments_of_init() -> None:
 def test_methods_of_a_run() -> None:
     """A run has these methods, and ``finish`` is ``close``."""
     public = [
-        name for name, value in vars(otel_mmlog.Run).items() if callable(value) and not name.startswith("_")
+        name
+        for name, value in inspect.getmembers(otel_mmlog.Run)
+        if callable(value) and not name.startswith("_")
     ]
     assert sorted(public) == RUN
     assert otel_mmlog.Run.finish is otel_mmlog.Run.close

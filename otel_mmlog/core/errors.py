@@ -4,10 +4,12 @@ MMLogError
 ├── ConfigError (ValueError)
 │   ├── RuleError (AssertionError)
 │   │   └── RuleTypeError (TypeError)
+│   ├── LevelError (KeyError)
 │   ├── ModeError (AssertionError)
 │   ├── StatisticNameError (AssertionError)
 │   └── UnknownStatisticError (KeyError)
 ├── HubStateError (ValueError, AssertionError)
+├── MissingPackageError (ImportError)
 └── ScalarError (TypeError, AssertionError)
 """
 
@@ -34,6 +36,12 @@ class UnknownStatisticError(ConfigError, KeyError):
     __str__ = Exception.__str__  # KeyError would print the message's repr
 
 
+class LevelError(ConfigError, KeyError):
+    """A log level that does not exist."""
+
+    __str__ = Exception.__str__
+
+
 class ScalarError(MMLogError, TypeError, AssertionError):
     """A scalar, or its count, that is not one number."""
 
@@ -48,3 +56,7 @@ class StatisticNameError(ConfigError, AssertionError):
 
 class HubStateError(MMLogError, ValueError, AssertionError):
     """A state dict that a hub cannot load."""
+
+
+class MissingPackageError(MMLogError, ImportError):
+    """A package that the called part needs, and that is not installed."""

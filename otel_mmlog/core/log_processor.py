@@ -1,7 +1,6 @@
 """From a hub and its loop's progress to a record: mmengine's ``LogProcessor``."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from otel_mmlog.core import line
 from otel_mmlog.core.collect import TIMES, OnRuleError, Tags, apply_rules, mode_histories, time_rules
 from otel_mmlog.core.errors import ModeError
 from otel_mmlog.core.hub import MessageHub
+from otel_mmlog.core.own_tags import plain_value, put_own, put_position
 from otel_mmlog.core.progress import Progress
 from otel_mmlog.core.record import Record, Source
 from otel_mmlog.core.runner_face import RunnerFace
@@ -61,12 +61,12 @@ class LogProcessor(RunnerFace):
         text = self._iter_text(progress, shown.values, tags.values, memory_mib)
         prefix = f"{progress.mode}/" if hierarchical else ""
         names = _line_order(tags.values, prefix)
-        values = {name: _plain(tags.values[name]) for name in names}
+        values = {name: plain_value(tags.values[name]) for name in names}
         if memory_mib is not None:
-            _own(values, tags.sources, "memory", memory_mib)
-        _put_position(values, tags.sources, progress)
+            put_own(values, tags.sources, "memory", memory_mib)
+        put_position(values, tags.sources, progress)
         if progress.eta_s is not None:
-            _own(values, tags.sources, "eta", progress.eta_s)
+            put_own(values, tags.sources, "eta", progress.eta_s)
         return Record("iter", progress, values, tags.sources, text, time_ns, rank)
 
     def after_epoch(
@@ -105,10 +105,10 @@ class LogProcessor(RunnerFace):
         others = self._non_scalars(hub.runtime_info, progress.mode, f"{progress.mode}/")
         shown = (*tags.values.items(), *others.items(), *times.items())
         text = line.epoch_line(progress, shown, num_digits=self.num_digits)
-        values = {name: _plain(value) for name, value in tags.values.items()}
+        values = {name: plain_value(value) for name, value in tags.values.items()}
         values.update(others if with_non_scalar else {})
-        values.update((name, _plain(value)) for name, value in times.items())
-        _put_position(values, tags.sources, progress)
+        values.update((name, plain_value(value)) for name, value in times.items())
+        put_position(values, tags.sources, progress)
         return Record("epoch", progress, values, tags.sources, text, time_ns, rank)
 
     def _keep(self, hub: MessageHub, progress: Progress) -> None:
@@ -165,25 +165,3 @@ def _line_order(names: Collection[str], prefix: str) -> list[str]:
         bare = name.removeprefix(prefix)
         (rates if bare.endswith("lr") else times if bare in TIMES else others).append(name)
     return [*rates, *sorted(times, reverse=True), *others]  # "time" before "data_time"
-
-
-def _put_position(values: dict[str, Any], sources: dict[str, Source], progress: Progress) -> None:
-    if progress.by_epoch:
-        _own(values, sources, "epoch", progress.epoch)
-    _own(values, sources, "iter", progress.iter)
-
-
-def _own(values: dict[str, Any], sources: dict[str, Source], name: str, value: float) -> None:
-    """Set a tag that is the record's own, over a scalar of that name, and last."""
-    values.pop(name, None)
-    sources.pop(name, None)
-    values[name] = value
-
-
-def _plain(value: Any) -> Any:
-    """Numbers as plain `int` and `float`; whatever else a statistic returned as it is."""
-    if value.__class__ is float or value.__class__ is int:
-        return value
-    if isinstance(value, (np.generic, np.ndarray)) and value.size == 1:
-        value = value.item()
-    return int(value) if isinstance(value, bool) else value

@@ -56,6 +56,7 @@ def find_run_id(
     work_dir: str,
     argument: str | None = None,
     remembered: str | None = None,
+    agreed: str | None = None,
 ) -> RunId:
     """Choose the run id: told, remembered, the launcher's, or derived from what all ranks see.
 
@@ -66,6 +67,7 @@ def find_run_id(
         work_dir: The run's folder, part of the id where several machines have nothing better.
         argument: The id that the caller gave, or None.
         remembered: The id of the run that is resumed, or None.
+        agreed: What all ranks of this start know and no other start does, a broadcast time for one, or None.
 
     Raises:
         ConfigError: A given id is not usable.
@@ -80,6 +82,8 @@ def find_run_id(
     launched = _from_launcher(environ, rank)
     if launched is not None:
         return RunId(launched.value + suffix, launched.source)
+    if agreed is not None:
+        return RunId(_digest(agreed, work_dir), "broadcast")
     if rank.world_size == 1:
         return RunId(_digest(facts.boot, rank.host, facts.self_key, str(facts.ordinal)), "process")
     if rank.one_machine:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from otel_mmlog.core.hub import MessageHub
-from otel_mmlog.core.log_processor import LogProcessor
+from otel_mmlog.core.processor_base import ProcessorBase
 from otel_mmlog.core.progress import MODES, Mode, mode_of
 from otel_mmlog.core.unseen import unseen_warning
 
@@ -21,7 +21,7 @@ class RuleWatch:
         tell: Takes the warning.
     """
 
-    def __init__(self, hub: MessageHub, processor: LogProcessor, tell: Callable[[str], None]) -> None:
+    def __init__(self, hub: MessageHub, processor: ProcessorBase, tell: Callable[[str], None]) -> None:
         self._hub = hub
         self._processor = processor
         self._tell = tell

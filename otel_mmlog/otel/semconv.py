@@ -73,9 +73,25 @@ EVENT_RUN_CONFIG: Final = "mmlog.run.config"
 EVENT_EXCEPTION: Final = "mmlog.exception"
 EVENT_SPAN_START: Final = "mmlog.span.start"
 
+EVENT_SCALARS: Final = "mmlog.scalars"
+"""Scalars that user code sent to a visualizer."""
+
 # spans, besides those of loops
 SPAN_RUN: Final = "mmlog.run"
 SPAN_CHECKPOINT_SAVE: Final = "mmlog.checkpoint.save"
+SPAN_CHECKPOINT_LOAD: Final = "mmlog.checkpoint.load"
+SPAN_REGISTRY_GET: Final = "mmlog.registry.get"
+"""Also the name of the event that tells of it."""
+SPAN_REGISTRY_BUILD: Final = "mmlog.registry.build"
+"""Also the name of the event that tells of it."""
+
+# attributes of checkpoint and registry spans and events
+CHECKPOINT_PATH: Final = "path"
+CHECKPOINT_BYTES: Final = "bytes"
+REGISTRY_CLASS: Final = "class"
+REGISTRY_NAME: Final = "registry"
+REGISTRY_SCOPE: Final = "scope"
+REGISTRY_MODULE: Final = "module"
 
 
 def record_event(mode: str, kind: str) -> str:

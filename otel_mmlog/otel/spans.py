@@ -46,13 +46,14 @@ class OpenSpan:
         if not self.closed:
             self.span.set_attributes(self._owner.values.attributes(attributes))
 
-    def close(self, error: BaseException | None = None) -> None:
+    def close(self, error: BaseException | None = None, end_ns: int | None = None) -> None:
         """End the span, and first the spans inside it that are still open; a second close does nothing.
 
         Args:
             error: What ended it, or None if it ended well. ``SystemExit(0)`` counts as well.
+            end_ns: When it ended, in Unix nanoseconds; None for now.
         """
-        self._owner.close(self, error)
+        self._owner.close(self, error, end_ns)
 
     def lineage(self) -> "Iterator[OpenSpan]":
         """Yield this span, its parent, and so on up to the run's."""
@@ -88,6 +89,7 @@ class RunSpans:
         ids: The provider's ids.
         values: Encodes attributes, so that the SDK never meets what it would drop.
         attributes: Of the run's span.
+        start_ns: When the run's span started, in Unix nanoseconds; None for now.
 
     Attributes:
         failure: What every span that ends from now on ends with, or None.
@@ -100,6 +102,7 @@ class RunSpans:
         ids: RunIds,
         values: Values,
         attributes: Mapping[str, Any],
+        start_ns: int | None = None,
     ) -> None:
         self.values = values
         self._tracer = tracer
@@ -107,10 +110,15 @@ class RunSpans:
         self.failure: BaseException | None = None
         self._pid = os.getpid()
         self._open: dict[int, OpenSpan] = {}
-        self.run = self._open_run(ids, attributes)
+        self.run = self._open_run(ids, attributes, start_ns)
 
     def open(
-        self, name: str, attributes: Mapping[str, Any] | None = None, *, own_trace: bool = False
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        own_trace: bool = False,
+        start_ns: int | None = None,
     ) -> OpenSpan:
         """Start a span inside the current one and make it current, until it is closed.
 
@@ -119,27 +127,28 @@ class RunSpans:
             attributes: Any values.
             own_trace: Whether on ranks above 0 it starts this rank's own trace, linked to the root span,
                 unless it is in that trace already.
+            start_ns: When it started, in Unix nanoseconds; None for now.
         """
         before = get_current_span()
         parent = self._open.get(before.get_span_context().span_id)
         if parent is None and not before.get_span_context().is_valid:
             parent = None if self.run.closed else self.run  # another thread: contexts are not inherited
         context, links = self._place(before if parent is None else parent.span, own_trace=own_trace)
-        return self._start(name, attributes or {}, context, links, parent)
+        return self._start(name, attributes or {}, context, links, parent, start_ns)
 
-    def close(self, handle: OpenSpan, error: BaseException | None) -> None:
+    def close(self, handle: OpenSpan, error: BaseException | None, end_ns: int | None = None) -> None:
         """End a span and what is open inside it; see `OpenSpan.close`."""
         if handle.closed or os.getpid() != self._pid:
             return
         for inner in reversed(list(self._open.values())):
             if handle in inner.lineage():
-                self._end(inner, error or self.failure)
+                self._end(inner, error or self.failure, end_ns)
 
     def end_all(self, error: BaseException | None = None) -> None:
         """End every span that is open, the run's last; with an error where `error` is one."""
         self.close(self.run, error)
 
-    def _open_run(self, ids: RunIds, attributes: Mapping[str, Any]) -> OpenSpan:
+    def _open_run(self, ids: RunIds, attributes: Mapping[str, Any], start_ns: int | None) -> OpenSpan:
         topology = self._topology
         if topology is None:
             return OpenSpan(self, INVALID_SPAN, None, INVALID_SPAN)
@@ -148,7 +157,7 @@ class RunSpans:
         if ambient.is_valid:
             links.append(Link(ambient))
         ids.next_span_id = topology.root.span_id if topology.is_root else None
-        return self._start(SPAN_RUN, attributes, topology.run_context(), links, None)
+        return self._start(SPAN_RUN, attributes, topology.run_context(), links, None, start_ns)
 
     def _place(self, outer: Span, *, own_trace: bool) -> tuple[Context, list[Link]]:
         topology = self._topology
@@ -170,23 +179,26 @@ class RunSpans:
         context: Context,
         links: list[Link],
         parent: OpenSpan | None,
+        start_ns: int | None,
     ) -> OpenSpan:
         before = get_current_span()
         if self._tracer is None:
             return OpenSpan(self, INVALID_SPAN, parent, before)
         plain: Mapping[str, Any] = self.values.attributes(attributes)
-        span = self._tracer.start_span(self.values.text(name), context, attributes=plain, links=links)
+        span = self._tracer.start_span(
+            self.values.text(name), context, attributes=plain, links=links, start_time=start_ns
+        )
         handle = OpenSpan(self, span, parent, before)
         if span.get_span_context().is_valid:
             self._open[span.get_span_context().span_id] = handle
             attach(set_span_in_context(span))
         return handle
 
-    def _end(self, handle: OpenSpan, error: BaseException | None) -> None:
+    def _end(self, handle: OpenSpan, error: BaseException | None, end_ns: int | None) -> None:
         if error is not None and not _is_success(error):
             self._record(handle.span, error)
         handle.closed = True
-        handle.span.end()
+        handle.span.end(end_ns)
         self._open.pop(handle.span.get_span_context().span_id, None)
         # no token is detached: a generator may be closed in another context than the one it began in
         if get_current_span() is handle.span:

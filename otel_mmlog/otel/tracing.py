@@ -48,6 +48,7 @@ def start_tracing(
     attributes: Mapping[str, Any] | None = None,
     limits: Limits | None = None,
     enabled: bool = True,
+    start_ns: int | None = None,
 ) -> Tracing:
     """Open the run's span and make it current.
 
@@ -65,6 +66,7 @@ def start_tracing(
         attributes: Of the run's span, any values.
         limits: Bounds of attribute values.
         enabled: False where spans are switched off: nothing is journalled, and no span is ever current.
+        start_ns: When the run's span started, in Unix nanoseconds; None for now.
 
     Raises:
         ConfigError: A sampler or span limit variable of OpenTelemetry cannot be used as it is.
@@ -85,5 +87,5 @@ def start_tracing(
         trace_ranks=trace_ranks,
     )
     tracer = provider.get_tracer(SCOPE_NAME, __version__)
-    spans = RunSpans(tracer, topology, ids, values, attributes or {})
+    spans = RunSpans(tracer, topology, ids, values, attributes or {}, start_ns)
     return Tracing(spans, provider, processor.open_starts)

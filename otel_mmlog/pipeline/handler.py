@@ -13,7 +13,7 @@ from structlog import DropEvent
 from otel_mmlog.core.record import LogEvent, Record, TraceRef
 from otel_mmlog.pipeline.chain import Processor, process
 from otel_mmlog.pipeline.events import HANDLED, from_stdlib, text_of, to_log_event
-from otel_mmlog.pipeline.outputs import Output
+from otel_mmlog.pipeline.outputs import OWN_LOGGER, Output
 
 _UNPROCESSED = "_mmlog_unprocessed"
 _Written = TypeVar("_Written")
@@ -193,7 +193,7 @@ class RunHandler(logging.Handler):
 
 
 def _warning(message: str, *, processed: bool = True) -> logging.LogRecord:
-    record = logging.LogRecord("otel_mmlog", logging.WARNING, "", 0, message, None, None)
+    record = logging.LogRecord(OWN_LOGGER, logging.WARNING, "", 0, message, None, None)
     if not processed:
         setattr(record, _UNPROCESSED, True)
     return record

@@ -2,7 +2,7 @@
 
 import logging
 
-from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.core.errors import LevelError
 
 _LEVELS = {
     "DEBUG": logging.DEBUG,
@@ -28,7 +28,7 @@ def parse_level(value: str | int, where: str) -> int:
         where: What the value was read from, for the error.
 
     Raises:
-        ConfigError: The value is no level.
+        LevelError: The value is no level (a `ConfigError`, and a `KeyError` as in MMEngine).
     """
     if isinstance(value, str):
         text = value.strip()
@@ -42,8 +42,8 @@ def parse_level(value: str | int, where: str) -> int:
     return value
 
 
-def _error(where: str, value: object) -> ConfigError:
-    return ConfigError(
+def _error(where: str, value: object) -> LevelError:
+    return LevelError(
         f"{where} is {value!r}, but a log level is one of DEBUG, INFO, WARNING, ERROR, CRITICAL (any case), "
         "or a number from 1 to 50."
     )

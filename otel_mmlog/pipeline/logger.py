@@ -23,7 +23,7 @@ class RunLogger(logging.Logger):
         name: Of every event.
         level: Events below it are dropped.
         handler: The run's.
-        prints: Whether the handler has a console.
+        prints: Whether its events are printed already, or are not to be.
     """
 
     def __init__(self, name: str, level: int, handler: RunHandler, *, prints: bool) -> None:

@@ -10,6 +10,8 @@ from otel_mmlog.core.record import LogEvent
 from otel_mmlog.pipeline.line_file import LineFile
 from otel_mmlog.pipeline.text import CONSOLE_TIME, TextRenderer, message
 
+OWN_LOGGER = "otel_mmlog"
+"""The logger of what the package itself has to tell."""
 _MAX_SEEN = 10_000
 
 
@@ -96,6 +98,28 @@ class ConsoleOutput:
 
     def close(self) -> None:
         """Nothing: standard output is not ours."""
+
+
+class WarningOutput:
+    """Prints the package's own warnings to standard error, for runs whose lines somebody else prints."""
+
+    name = "console"
+
+    def __init__(self) -> None:
+        self._renderer = TextRenderer(time_format=CONSOLE_TIME)
+
+    def write(self, event: LogEvent) -> None:
+        """Print a warning of the package, and nothing else.
+
+        Raises:
+            OSError: Standard error is gone.
+            ValueError: Standard error is closed.
+        """
+        if event.logger == OWN_LOGGER and event.level >= logging.WARNING and sys.stderr is not None:
+            _print(sys.stderr, self._renderer.render(event) + "\n")
+
+    def close(self) -> None:
+        """Nothing: standard error is not ours."""
 
 
 class OnceFilter:

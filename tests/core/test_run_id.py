@@ -23,9 +23,16 @@ def chosen(
     work_dir: str = "work",
     argument: str | None = None,
     remembered: str | None = None,
+    agreed: str | None = None,
 ) -> RunId:
     return find_run_id(
-        environ or {}, rank=place, facts=facts, work_dir=work_dir, argument=argument, remembered=remembered
+        environ or {},
+        rank=place,
+        facts=facts,
+        work_dir=work_dir,
+        argument=argument,
+        remembered=remembered,
+        agreed=agreed,
     )
 
 
@@ -129,3 +136,13 @@ def test_unusable_ids_say_where_they_come_from() -> None:
         chosen(argument="a b")
     with pytest.raises(ConfigError, match="OTEL_MMLOG_RUN_ID is 'c d'"):
         chosen({"OTEL_MMLOG_RUN_ID": "c d"})
+
+
+def test_what_all_ranks_agreed_on() -> None:
+    """Ranks on machines that know nothing of each other get one id from a time that was broadcast to them."""
+    places = [rank(0, local=2), rank(3, local=2, host="node2")]
+    ids = [chosen(place=place, agreed="20261122_101500") for place in places]
+    assert ids[0] == ids[1]
+    assert ids[0].warning is None
+    assert chosen(place=places[0], agreed="20261122_101501") != ids[0]
+    assert chosen({"TORCHELASTIC_RUN_ID": "job7"}, places[0], agreed="20261122_101500").value == "job7"

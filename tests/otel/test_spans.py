@@ -377,3 +377,14 @@ if os.fork() == 0:
 sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_times_of_what_began_before() -> None:
+    """A span can be opened and closed with times of the past, the run's own included."""
+    journal = Journal(start_ns=1_000)
+    journal.spans.open("earlier", start_ns=2_000).close(end_ns=3_000)
+    journal.spans.end_all()
+    spans = journal.ended()
+    assert (spans["earlier"]["startTimeUnixNano"], spans["earlier"]["endTimeUnixNano"]) == ("2000", "3000")
+    assert spans["mmlog.run"]["startTimeUnixNano"] == "1000"
+    assert int(spans["mmlog.run"]["endTimeUnixNano"]) > 3_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otel_mmlog.pipeline.line_file import LineFile
-from otel_mmlog.pipeline.outputs import ConsoleOutput, FileOutput, OnceFilter
+from otel_mmlog.pipeline.outputs import OWN_LOGGER, ConsoleOutput, FileOutput, OnceFilter, WarningOutput
 from tests.journals import text_lines
 from tests.pipeline.log_events import log_event
 
@@ -95,3 +95,15 @@ def test_once_is_bounded() -> None:
     assert all(is_new(event) for event in events)
     assert not is_new(events[0])
     assert is_new(events[-1])
+
+
+def test_own_warnings_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where somebody else prints the lines, only what the package itself warns of is printed."""
+    output = WarningOutput()
+    output.write(log_event("a user's warning", level=logging.WARNING))
+    output.write(log_event("a fact", logger=OWN_LOGGER))
+    output.write(log_event("the disk is full", level=logging.WARNING, logger=OWN_LOGGER))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith(" - otel_mmlog - WARNING - the disk is full\n")
+    assert err.count("\n") == 1
