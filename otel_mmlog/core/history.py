@@ -105,6 +105,8 @@ class HistoryBuffer:
 
     def reserve(self, pending: PendingTensors, *, floating: bool, count: int = 1) -> int:
         """Append a place for a value that is read later, and return its index for `fill`."""
+        if self._pending is not None and self._pending is not pending:
+            self._pending.read()
         self.update(float("nan") if floating else 0, count)
         self._pending = pending
         return self._values.stop - 1

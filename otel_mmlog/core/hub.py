@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -34,11 +34,13 @@ class MessageHub:
     """
 
     _instance_dict: ClassVar["OrderedDict[str, Any]"] = OrderedDict()
+    _followed: ClassVar[Callable[[], Any] | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Keep the instances of each class apart."""
         super().__init_subclass__(**kwargs)
         cls._instance_dict = OrderedDict()
+        cls._followed = None
 
     def __init__(
         self,
@@ -88,12 +90,20 @@ class MessageHub:
 
     @classmethod
     def get_current_instance(cls: type[_H]) -> _H:
-        """The hub that was made last; one named ``mmengine`` if there is none."""
+        """The hub that was made last, or the followed one; one named ``mmengine`` if there is none."""
+        if cls._followed is not None:
+            followed: _H = cls._followed()
+            return followed
         with _lock:
             if not cls._instance_dict:
                 return cls.get_instance("mmengine")
             instance: _H = next(reversed(cls._instance_dict.values()))
             return instance
+
+    @classmethod
+    def follow(cls, provider: Callable[[], Any] | None) -> None:
+        """Let `get_current_instance` return what `provider` returns; None ends that."""
+        cls._followed = provider
 
     @classmethod
     def check_instance_created(cls, name: str) -> bool:

@@ -84,7 +84,7 @@ def _loaded(value: Any) -> HistoryBuffer | None:
         return load_history(value)
     if not is_history(value):
         return None
-    return copy.deepcopy(value) if isinstance(value, HistoryBuffer) else own_history(value)
+    return own_history(copy.deepcopy(value))  # the copy of a history may be of mmengine's class
 
 
 def own_history(history: Any) -> HistoryBuffer:

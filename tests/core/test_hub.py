@@ -206,3 +206,22 @@ def test_sums_and_means_of_one_scalar_can_be_mixed() -> None:
         hub.update_scalar("train/loss", 32.0, 32)
         hub.update_weighted("train/loss", 1.0, 2)
         assert hub.get_scalar("train/loss").mean() == 1.0
+
+
+def test_followed_hub() -> None:
+    """While a provider is followed the current instance is its very object, and then our own again."""
+
+    class Followed(MessageHub):
+        pass
+
+    own: Any = Followed.get_instance("own")
+    theirs: Any = object()
+    Followed.follow(lambda: theirs)
+
+    class Other(Followed):
+        pass
+
+    assert Followed.get_current_instance() is theirs
+    assert Other.get_current_instance().instance_name == "mmengine"
+    Followed.follow(None)
+    assert Followed.get_current_instance() is own
