@@ -126,6 +126,7 @@ class LogEvent:
         code: Where the call was made, or None.
         trace: The span that was current, or None.
         seq: Counts the events of one process, from 0, without a gap.
+        bare: Whether text shows the body without the attributes.
     """
 
     time_ns: int
@@ -139,3 +140,4 @@ class LogEvent:
     code: CodeRef | None = None
     trace: TraceRef | None = None
     seq: int = 0
+    bare: bool = False

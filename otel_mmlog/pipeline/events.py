@@ -15,12 +15,14 @@ EventDict = MutableMapping[str, Any]
 
 RECORD = "_mmlog_record"
 EVENT_NAME = "_mmlog_event_name"
+BARE = "_mmlog_bare"
+"""True where text shows the body alone, because it says already what the attributes say."""
 EVENT_DICT = "_mmlog_event"
 """The attribute of a log record that carries the event dict of the run's own log calls."""
 STACK = "code.stacktrace"
 """The attribute that holds the stack of a log call with ``stack_info=True``."""
 _STDLIB = "_record"
-HIDDEN = (RECORD, EVENT_NAME, _STDLIB)
+HIDDEN = (RECORD, EVENT_NAME, BARE, _STDLIB)
 """Keys without which an event is not what it was."""
 HANDLED = "_mmlog_handled"
 """The attribute of a log record that says which run has handled it."""
@@ -38,6 +40,7 @@ _OWN_KEYS = frozenset(
         "lineno",
         RECORD,
         EVENT_NAME,
+        BARE,
         _STDLIB,
     ]
 )
@@ -90,6 +93,7 @@ def to_log_event(event_dict: EventDict, *, trace: TraceRef | None = None, seq: i
         code=None if record is not None else _code(event_dict),
         trace=trace,
         seq=seq,
+        bare=bool(event_dict.get(BARE)),
     )
 
 

@@ -17,19 +17,23 @@ _render_stack = structlog.processors.StackInfoRenderer(additional_ignores=[__nam
 class RunLogger(logging.Logger):
     """A logger that a later ``dictConfig`` can neither disable nor strip: the logging manager does not know it.
 
-    Its events reach the root logger's handlers too, except, where the run prints them itself, those that print.
+    Its events may reach the root logger's handlers too, except, where the run prints them itself, those that print.
 
     Args:
         name: Of every event.
         level: Events below it are dropped.
         handler: The run's.
-        prints: Whether its events are printed already, or are not to be.
+        prints: Whether its events are printed already.
+        reaches_root: Whether they reach the root logger's handlers.
     """
 
-    def __init__(self, name: str, level: int, handler: RunHandler, *, prints: bool) -> None:
+    def __init__(
+        self, name: str, level: int, handler: RunHandler, *, prints: bool, reaches_root: bool = True
+    ) -> None:
         super().__init__(name, level)
         self.parent = logging.getLogger()
         self._prints = prints
+        self._reaches_root = reaches_root
         self._own = handler
         self.addHandler(handler)
         handler.logger = self
@@ -38,13 +42,16 @@ class RunLogger(logging.Logger):
         """Whether an event meets the run's handler, and no processor, filter or handler of anybody else."""
         if self._own.has_processors or self.filters:
             return False
-        return all(handler is self._own for handler in [*self.handlers, *logging.getLogger().handlers])
+        return all(handler is self._own for handler in self._all_handlers())
 
     def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - the stdlib's name
         """Hand a record to the run's handler, then to the root logger's."""
-        for handler in [*self.handlers, *logging.getLogger().handlers]:
+        for handler in self._all_handlers():
             if record.levelno >= handler.level and not (self._prints and _is_console(handler)):
                 handler.handle(record)
+
+    def _all_handlers(self) -> list[logging.Handler]:
+        return [*self.handlers, *(logging.getLogger().handlers if self._reaches_root else ())]
 
 
 def _is_console(handler: logging.Handler) -> bool:

@@ -62,10 +62,10 @@ class TextRenderer:
 
 
 def message(event: LogEvent) -> str:
-    """The body and what the caller bound to it, as ``saved  path=a.pt  epoch=1``."""
+    """The body and what the caller bound to it, as ``saved  path=a.pt  epoch=1``; the body alone of a bare event."""
     if event.record is not None:
         return _record_text(event.body)
-    if not event.attributes:
+    if event.bare or not event.attributes:
         return escape(event.body)
     pairs = (f"{key}={_value(value)}" for key, value in event.attributes.items() if key != STACK)
     return escape("  ".join([event.body, *pairs]))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_mmlog.pipeline.escape import CONTINUATION
-from otel_mmlog.pipeline.events import from_stdlib, to_log_event
+from otel_mmlog.pipeline.events import BARE, from_stdlib, to_log_event
 from otel_mmlog.pipeline.text import CONSOLE_TIME, FILE_TIME, TextRenderer
 from tests.pipeline.log_events import TIME_NS, Unprintable, log_event, log_record, raised, record_event
 
@@ -128,3 +128,12 @@ def test_any_text_is_one_event_of_whole_lines(
     assert [text.startswith(CONTINUATION) for text in lines] == [False] + [True] * (len(lines) - 1)
     assert not any(ord(char) < 32 and char not in "\t\n" for char in line)
     line.encode("utf-8")
+
+
+def test_a_bare_event_shows_its_body_alone() -> None:
+    """What the text says already is not said again by its attributes."""
+    record = log_record("Get class `A`")
+    record._mmlog_event = {"class": "A", BARE: True}
+    event = to_log_event(from_stdlib(record))
+    assert TextRenderer().render(event).endswith(" - INFO - Get class `A`")
+    assert event.attributes == {"class": "A"}
