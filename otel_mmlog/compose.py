@@ -91,7 +91,11 @@ def compose(
     )
     notes.send_to(handler.tell)
     logger = RunLogger(
-        options.logger_name, options.log_level, handler, prints=options.console or options.warn
+        options.logger_name,
+        options.log_level,
+        handler,
+        prints=options.console,
+        reaches_root=not options.guest,
     )
     return Parts(
         identity,
@@ -250,7 +254,7 @@ def _file_outputs(
 
 def _console(options: Options, settings: Settings, rank: Rank) -> list[Output]:
     if not options.console:
-        return [WarningOutput()] if options.warn else []
+        return [WarningOutput()] if options.guest else []
     level = options.log_level if rank.rank == 0 else max(options.log_level, logging.ERROR)
     return [ConsoleOutput(level=level, color=settings.color, skip=frozenset([EVENT_EXCEPTION]))]
 

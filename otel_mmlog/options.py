@@ -23,7 +23,8 @@ class Options:
     """What one run was asked to be. The fields are the arguments of `otel_mmlog.init`.
 
     Attributes:
-        warn: Whether warnings of the package itself go to standard error where somebody else prints the lines.
+        guest: Whether a framework prints the lines: the run then prints nothing but its own warnings, and leaves
+            what others print, and at which level, as it is.
     """
 
     experiment_name: str
@@ -42,7 +43,7 @@ class Options:
     console: bool
     config: Mapping[str, Any]
     processors: Sequence[Callable[..., Any]]
-    warn: bool = False
+    guest: bool = False
 
 
 def check_options(

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from otel_mmlog.core.run_id import ProcessFacts
@@ -31,10 +32,25 @@ def uses_cuda() -> bool:
     return torch is not None and bool(torch.cuda.is_initialized())
 
 
+def read_initial_environments() -> Iterator[dict[str, str]]:
+    """What this process was started with, then its parent, and so on; empty where /proc cannot be read."""
+    pid = os.getpid()
+    while pid and (text := _read(f"/proc/{pid}/environ")):
+        yield dict(pair.split("=", 1) for pair in text.split("\x00") if "=" in pair)
+        fields = _stat(pid)
+        pid = int(fields[1]) if fields else 0
+
+
 def _process_key(pid: int) -> str:
-    """Pid and start time. Field 22 of proc_pid_stat(5); the name before it may hold spaces and brackets."""
+    """Pid and start time."""
+    fields = _stat(pid)
+    return f"{pid}@{fields[19]}" if fields else str(pid)
+
+
+def _stat(pid: int) -> list[str]:
+    """What follows the name in proc_pid_stat(5), from field 3 on: the name may hold spaces and brackets."""
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return f"{pid}@{fields[19]}" if len(fields) > 19 else str(pid)
+    return fields if len(fields) > 19 else []
 
 
 def _read(path: str) -> str:

@@ -25,7 +25,8 @@ class ProcessHooks:
 
     Args:
         handler: Attached to the root logger, so that every library's log calls reach the run.
-        level: The root logger is opened to this level if it is stricter.
+        level: The root logger is opened to this level if it is stricter; None leaves it alone, for what it lets
+            through others may print.
         passes_on: Whether warnings, of Python and of libraries, are printed as without the run, because it
             prints nothing itself.
         on_exception: Called with an uncaught exception and where it was raised.
@@ -37,7 +38,7 @@ class ProcessHooks:
         self,
         *,
         handler: logging.Handler,
-        level: int,
+        level: int | None,
         passes_on: bool,
         on_exception: ExceptionCallback,
         on_exit: Callable[[], Any],
@@ -56,7 +57,7 @@ class ProcessHooks:
     def install(self) -> None:
         """Attach everything; the hooks that were there are called after ours."""
         root = logging.getLogger()
-        if root.level > self._level:
+        if self._level is not None and root.level > self._level:
             self._root_level = root.level
             root.setLevel(self._level)
         root.addHandler(self._handler)

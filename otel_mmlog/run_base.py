@@ -59,8 +59,8 @@ class RunBase:
         self.logger = make_logger(parts.logger)
         self._hooks = ProcessHooks(
             handler=parts.handler,
-            level=options.log_level,
-            passes_on=options.warn,
+            level=None if options.guest else options.log_level,
+            passes_on=options.guest,
             on_exception=self._on_uncaught,
             on_exit=self.close,
             on_terminate=self._on_terminate,

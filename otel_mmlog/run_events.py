@@ -8,7 +8,7 @@ from typing import Any
 from otel_mmlog.compose import Parts
 from otel_mmlog.core.record import Record
 from otel_mmlog.otel.semconv import EVENT_EXCEPTION, EVENT_RUN_CONFIG, EVENT_SCALARS, record_event
-from otel_mmlog.pipeline.events import EVENT_DICT, EVENT_NAME, RECORD
+from otel_mmlog.pipeline.events import BARE, EVENT_DICT, EVENT_NAME, RECORD
 from otel_mmlog.pipeline.plain import plain, to_json
 
 
@@ -67,16 +67,22 @@ class RunEvents:
         """
         self._parts.journal_output.write_points(points)
         shown = "  ".join(f"{name}: {value}" for name, value in scalars.items())
-        self.send(logging.INFO, shown, {**scalars, "step": step, EVENT_NAME: EVENT_SCALARS})
+        self.send(logging.INFO, shown, {**scalars, "step": step, EVENT_NAME: EVENT_SCALARS, BARE: True})
 
-    def send_config(self, config: Mapping[str, Any]) -> None:
-        """Send the run's settings as an event, where they changed since the last time."""
+    def send_config(self, config: Mapping[str, Any], *, bare: bool = False) -> None:
+        """Send the run's settings as an event, where they changed since the last time.
+
+        Args:
+            config: Name -> value.
+            bare: Whether text leaves them out.
+        """
         if not config:
             return
         rendered = to_json({"config": plain(config)})
         if rendered != self._sent_config:
             self._sent_config = rendered
-            self.send(logging.INFO, "Config", {"config": dict(config), EVENT_NAME: EVENT_RUN_CONFIG})
+            event = {"config": dict(config), EVENT_NAME: EVENT_RUN_CONFIG, BARE: bare}
+            self.send(logging.INFO, "Config", event)
 
     def send_uncaught(self, error: BaseException, where: str) -> None:
         """Write an exception everywhere but on the console, where Python prints it."""

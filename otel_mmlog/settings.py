@@ -1,11 +1,15 @@
 """The environment variables of a run, read once and checked before anything starts."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.distro_defaults import MODULE, without_distro_defaults
+from otel_mmlog.process_facts import read_initial_environments
 from otel_mmlog.sender.endpoint_settings import read_endpoints
 from otel_mmlog.sender.endpoints import Endpoint
 from otel_mmlog.sender.types import SIGNALS, Signal
@@ -59,8 +63,10 @@ class Settings:
 
 
 def environment() -> dict[str, str]:
-    """A copy of the process's environment, for what is no run and checks only what it uses."""
-    return dict(os.environ)
+    """A copy of the process's environment, without what OpenTelemetry's distro, and no user, put into it."""
+    if MODULE not in sys.modules:
+        return dict(os.environ)
+    return without_distro_defaults(os.environ, read_initial_environments())
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -69,7 +75,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         ConfigError: A variable holds a value that cannot be used.
     """
-    environ = dict(os.environ if environ is None else environ)
+    environ = environment() if environ is None else dict(environ)
     enabled = not _flag(environ, "OTEL_SDK_DISABLED")
     endpoints = read_endpoints(environ) if enabled else None
     cap_bytes = CAP_BYTES if endpoints is None else CAP_BYTES_WITH_ENDPOINT
@@ -90,6 +96,29 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         color=_color(environ),
         environ=environ,
     )
+
+
+def runner_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What the environment says about the run of an MMEngine ``Runner``, for scripts that nobody edits.
+
+    ``OTEL_MMLOG_DISTRIBUTED``, ``OTEL_MMLOG_FLAT_HISTORY`` (true or false) and ``OTEL_MMLOG_LAYOUT``; a variable
+    that is unset or empty is left out.
+
+    Raises:
+        ConfigError: A variable holds a value that cannot be used.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    found: dict[str, Any] = {}
+    for name in ("distributed", "flat_history"):
+        variable = f"OTEL_MMLOG_{name.upper()}"
+        text = environ.get(variable, "").strip().lower()
+        if text not in ("", "true", "false"):
+            raise ConfigError(f"{variable}={environ[variable]!r} is neither true nor false.")
+        if text:
+            found[name] = text == "true"
+    if environ.get("OTEL_MMLOG_LAYOUT"):
+        found["layout"] = environ["OTEL_MMLOG_LAYOUT"].strip().lower()
+    return found
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

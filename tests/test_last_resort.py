@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from otel_mmlog.last_resort import LastResort
+from otel_mmlog.pipeline.events import EVENT_DICT
 
 
 def run_handler_alone(monkeypatch: pytest.MonkeyPatch) -> LastResort:
@@ -42,3 +43,13 @@ def test_a_logger_of_its_own_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(logging.getLogger("island"), "propagate", False)
     logging.getLogger("island").error("alone")
     assert not seen
+
+
+def test_what_the_run_tells_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Events of the run, and warnings of the package, are not what Python would print without them."""
+    run_handler_alone(monkeypatch)
+    logging.getLogger("mmengine").error("Uncaught exception", extra={EVENT_DICT: {}})
+    logging.getLogger("otel_mmlog").warning("the disk is full")
+    assert capsys.readouterr().err == ""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from otel_mmlog.core.errors import ConfigError
-from otel_mmlog.settings import MIB, read_settings
+from otel_mmlog.settings import MIB, read_settings, runner_settings
 
 
 def test_defaults() -> None:
@@ -84,3 +84,15 @@ def test_journal_folder() -> None:
 def test_color(environ: dict[str, str], color: bool | None) -> None:
     """A non-empty NO_COLOR forbids colour and wins; FORCE_COLOR asks for it; else the terminal decides."""
     assert read_settings(environ).color is color
+
+
+def test_what_is_said_about_the_run_of_a_runner() -> None:
+    """Only what is set is returned; true and false in any case."""
+    assert runner_settings({}) == {}
+    assert runner_settings({"OTEL_MMLOG_DISTRIBUTED": "True", "OTEL_MMLOG_FLAT_HISTORY": "false"}) == {
+        "distributed": True,
+        "flat_history": False,
+    }
+    assert runner_settings({"OTEL_MMLOG_LAYOUT": " Separate "}) == {"layout": "separate"}
+    with pytest.raises(ConfigError, match="OTEL_MMLOG_DISTRIBUTED='yes' is neither true nor false"):
+        runner_settings({"OTEL_MMLOG_DISTRIBUTED": "yes"})

@@ -31,11 +31,11 @@ class RunnerFace(ProcessorBase):
             ModeError: If the mode is unknown (also an `AssertionError`).
         """
         _check_mode(mode, MODES)
-        progress = progress_of(runner, batch_idx, mode, by_epoch=self.by_epoch)
         rules = _with_lengths(self.rules, runner, batch_idx)
+        progress = progress_of(runner, batch_idx, mode, by_epoch=self.by_epoch)
         shown = self._collect_scalars(rules, runner, mode)
         tags = self._collect_scalars(rules, runner, mode, True) if self.log_with_hierarchy else dict(shown)  # noqa: FBT003 - mmengine's signature
-        memory_mib = self._get_max_memory(runner) if has_device() else None
+        memory_mib = self._get_max_memory(runner) if self._has_device() else None
         text = self._iter_text(progress, shown, tags, memory_mib)
         if self.by_epoch and mode != "test":
             tags["epoch"] = progress.epoch
@@ -96,6 +96,9 @@ class RunnerFace(ProcessorBase):
     def _collect_non_scalars(self, runner: Any, mode: str) -> dict[str, Any]:
         return self._non_scalars(runner.message_hub.runtime_info, mode, mode)
 
+    def _has_device(self) -> bool:
+        return has_device()
+
     def _get_max_memory(self, runner: Any) -> int:
         return peak_memory_mib(getattr(runner.model, "output_device", None))
 
@@ -113,8 +116,12 @@ class RunnerFace(ProcessorBase):
 
 
 def _with_lengths(rules: Sequence[Rule], runner: Any, batch_idx: int) -> tuple[Rule, ...]:
-    """The rules with their windows as numbers of values."""
-    lengths = WindowLengths(batch_idx + 1, runner.iter + 1)
+    """The rules with their windows as numbers of values.
+
+    MMEngine builds a train loop for whoever asks a runner for its iteration: only a rule that needs it may ask.
+    """
+    needs_iter = any(rule.window_size == "global" for rule in rules)
+    lengths = WindowLengths(batch_idx + 1, runner.iter + 1 if needs_iter else 0)
     return tuple(rule.with_lengths(lengths) for rule in rules)
 
 

@@ -1,0 +1,1 @@
+"""What connects a training framework to a run; only here are the frameworks imported."""

@@ -1,0 +1,41 @@
+"""What a user may say about the run of a ``Runner``, beside what the ``Runner`` says itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from otel_mmlog.core.checks import check_count
+from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.core.statistics import nearest
+from otel_mmlog.pipeline.rank_files import Layout, check_layout
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerOptions:
+    """The arguments of `MMEngineInstrumentor.instrument`, which explains them."""
+
+    distributed: bool = False
+    layout: Layout = "auto"
+    flat_history: bool = False
+    trace_ranks: int = 64
+    processors: Sequence[Callable[..., Any]] = ()
+
+
+def check_runner_options(values: dict[str, Any]) -> RunnerOptions:
+    """Check the options.
+
+    Raises:
+        ConfigError: There is no such option, or its value cannot be used.
+    """
+    names = [field.name for field in fields(RunnerOptions)]
+    for name in values:
+        if name not in names:
+            close = nearest(name, names, limit=1)
+            hint = f" (is {close[0]!r} meant?)" if close else ""
+            raise ConfigError(f"there is no option {name!r}{hint}: there are {', '.join(map(repr, names))}")
+    for name in ("distributed", "flat_history"):
+        if not isinstance(values.get(name, False), bool):
+            raise ConfigError(f"{name} is {values[name]!r}, but it is True or False.")
+    check_layout(values.get("layout", "auto"))
+    check_count(values.get("trace_ranks", 64), "trace_ranks")
+    return RunnerOptions(**values)
