@@ -3,6 +3,7 @@
 import click
 
 from otel_mmlog._version import __version__
+from otel_mmlog.cli.run import run
 from otel_mmlog.cli.send import send
 
 
@@ -13,9 +14,11 @@ def main() -> None:
 
     \b
     Examples:
+      otel-mmlog run tools/train.py configs/resnet50.py
       otel-mmlog send work_dirs/digits --endpoint http://localhost:4318
       otel-mmlog send work_dirs/digits --dry-run
     """
 
 
+main.add_command(run)
 main.add_command(send)
