@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import otel_mmlog
+from otel_mmlog.integrations.mmengine import MMEngineInstrumentor
 from otel_mmlog.integrations.mmengine.instrumentor import current_run
 from tests.integrations.mmengine.runners import Talker, instrumented, make_runner, quiet
 from tests.journals import read_journals
@@ -17,7 +18,8 @@ from tests.journals import read_journals
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from mmengine.hooks import Hook
-    from mmengine.runner import LogProcessor
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import LogProcessor, Runner
 
 
 @pytest.fixture
@@ -125,3 +127,28 @@ def test_runners_are_not_kept(tmp_path: Path) -> None:
     del runner
     gc.collect()
     assert known() is None
+
+
+@RUNNERS.register_module()
+class Configured(Runner):  # type: ignore[misc]  # mmengine has no types
+    """A Runner that is built from a config of the registry."""
+
+    @classmethod
+    def from_cfg(cls, cfg: Any) -> Any:
+        return make_runner(Path(cfg["work_dir"]), log_level="DEBUG")
+
+
+@pytest.mark.usefixtures("on")
+def test_the_build_of_the_next_runner_is_the_next_runners(tmp_path: Path) -> None:
+    """The registry calls that build a second Runner are in its own trace, inside the build of the Runner itself."""
+    for name in ("first", "second"):
+        RUNNERS.build({"runner_type": "Configured", "work_dir": str(tmp_path / name)})
+    MMEngineInstrumentor().uninstrument()
+    spans = read_journals(tmp_path / "second").spans
+    (outer,) = [
+        span for span in spans if span.attributes.get("class") == "Configured" and "build" in span.name
+    ]
+    inside = [span for span in spans if span.parent_id == outer.span_id]
+    assert {"LoggerHook", "RuntimeInfoHook"} <= {span.attributes["class"] for span in inside}
+    first = [span.attributes.get("class") for span in read_journals(tmp_path / "first").spans]
+    assert first.count("LoggerHook") == [span.attributes.get("class") for span in spans].count("LoggerHook")
