@@ -15,6 +15,7 @@ from otel_mmlog.core.attempts import (
 )
 from otel_mmlog.core.rank import Rank
 from otel_mmlog.delivery import Delivery, start_delivery
+from otel_mmlog.health import HealthWatch
 from otel_mmlog.identify import Identity
 from otel_mmlog.options import Options
 from otel_mmlog.otel.encode import Encoder
@@ -27,7 +28,8 @@ from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.names import MetricNames
 from otel_mmlog.otel.recovery import recover
 from otel_mmlog.otel.resource import build_resource
-from otel_mmlog.otel.semconv import EVENT_EXCEPTION, RANK, RUN_ATTEMPT, RUN_ID
+from otel_mmlog.otel.run_points import RunPointExporter
+from otel_mmlog.otel.semconv import EVENT_EXCEPTION, EVENT_SCALARS, RANK, RUN_ATTEMPT, RUN_ID
 from otel_mmlog.otel.spans import current_trace
 from otel_mmlog.otel.tracing import Tracing, start_tracing
 from otel_mmlog.pipeline.handler import RunHandler
@@ -36,7 +38,8 @@ from otel_mmlog.pipeline.logger import RunLogger
 from otel_mmlog.pipeline.outputs import ConsoleOutput, FileOutput, Output, WarningOutput
 from otel_mmlog.pipeline.rank_files import file_stem, open_rank_files, rank_folder, writes_files
 from otel_mmlog.pipeline.text import TextRenderer
-from otel_mmlog.settings import Settings
+from otel_mmlog.settings import Settings, export_interval_s
+from otel_mmlog.system_metrics import EXCLUDED, SystemMetrics, parse_patterns
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,11 @@ class Parts:
     journal: Journal
     delivery: Delivery
     journal_output: JournalOutput
+    health: HealthWatch
     tracing: Tracing
     span_exporter: JournalSpanExporter
     metric_exporter: JournalMetricExporter
+    system_metrics: SystemMetrics | None
     handler: RunHandler
     logger: RunLogger
     files: tuple[Path, ...]
@@ -103,9 +108,11 @@ def compose(
         journal,
         delivery,
         journal_output,
+        HealthWatch(journal, delivery, lambda: encoder.faults + handler.faults),
         tracing,
         JournalSpanExporter(encoder, journal.append if settings.traces else _discard),
         JournalMetricExporter(encoder, journal.append if settings.metrics else _discard),
+        _system_metrics(options, settings, identity, resource, encoder, journal, handler),
         handler,
         logger,
         files,
@@ -156,16 +163,36 @@ def _make_resource(options: Options, settings: Settings, identity: Identity, not
 
 
 def _make_encoder(settings: Settings, identity: Identity, resource: dict[str, Any], notes: _Notes) -> Encoder:
-    point_attributes = {
-        RANK: identity.rank.rank,
-        RUN_ID: identity.run_id,
-        RUN_ATTEMPT: identity.attempt,
-    }
     return Encoder(
         resource,
-        point_attributes=point_attributes,
+        point_attributes=_point_attributes(identity),
         names=MetricNames(notes),
         limits=read_limits(settings.environ),
+    )
+
+
+def _point_attributes(identity: Identity) -> dict[str, Any]:
+    return {RANK: identity.rank.rank, RUN_ID: identity.run_id, RUN_ATTEMPT: identity.attempt}
+
+
+def _system_metrics(
+    options: Options,
+    settings: Settings,
+    identity: Identity,
+    resource: dict[str, Any],
+    encoder: Encoder,
+    journal: Journal,
+    handler: RunHandler,
+) -> SystemMetrics | None:
+    if not (options.system_metrics and settings.metrics):
+        return None
+    return SystemMetrics(
+        RunPointExporter(encoder, journal.append, _point_attributes(identity)),
+        resource,
+        machine=identity.rank.local_rank == 0,
+        excluded=parse_patterns(settings.environ.get(EXCLUDED, "")),
+        note_fault=handler.note_fault,
+        interval_s=export_interval_s(settings.environ),
     )
 
 
@@ -247,7 +274,7 @@ def _file_outputs(
         return [], ()
     outputs: list[Output] = [
         FileOutput("json file", json_file, render_json, once=False),
-        FileOutput("text file", text_file, TextRenderer().render, once=True),
+        FileOutput("text file", text_file, TextRenderer().render, once=True, skip=frozenset([EVENT_SCALARS])),
     ]
     return outputs, (text_file.path, json_file.path)
 

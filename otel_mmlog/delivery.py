@@ -4,14 +4,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from otel_mmlog.otel.semconv import DELIVERY_BACKLOG, DELIVERY_LAG
 from otel_mmlog.sender.process import SenderProcess
 from otel_mmlog.sender.status import SenderStatus
 from otel_mmlog.settings import Settings
 
 BEHIND_S = 60.0
 _LOOK_S = 1.0
-_GAUGES_S = 10.0
 _SETTLE_SHARE = 0.7  # of the time that closing may take; the rest is for the closing lines themselves
 
 
@@ -37,7 +35,7 @@ class Delivery:
         self._sender = sender
         self._close_timeout_s = close_timeout_s
         self._tell = tell
-        self._looked_s = self._gauged_s = time.monotonic()
+        self._looked_s = time.monotonic()
         self._is_behind = False
 
     def poke(self) -> None:
@@ -45,24 +43,19 @@ class Delivery:
         if self._sender is not None:
             self._sender.poke()
 
-    def gauges(self) -> dict[str, float]:
-        """Seconds and bytes that the sender is behind, every ten seconds; empty in between, or without a sender.
-
-        Being behind for more than a minute is one WARNING an episode.
-        """
+    def look(self) -> None:
+        """Hear from the sender, once a second at most; more than a minute behind is one WARNING an episode."""
         now_s = time.monotonic()
         if self._sender is None or now_s - self._looked_s < _LOOK_S:
-            return {}
+            return
         self._looked_s = now_s
         status = self._sender.status()
-        if status is None:
-            return {}
-        lag_s = status.lag_s(time.time_ns())
-        self._warn(lag_s, status)
-        if now_s - self._gauged_s < _GAUGES_S:
-            return {}
-        self._gauged_s = now_s
-        return {DELIVERY_LAG: lag_s, DELIVERY_BACKLOG: status.backlog_bytes}
+        if status is not None:
+            self._warn(status.lag_s(time.time_ns()), status)
+
+    def status(self) -> SenderStatus | None:
+        """What the sender told last; None without one, or before it told anything."""
+        return None if self._sender is None else self._sender.status()
 
     def flush(self, timeout_s: float) -> bool:
         """Whether the first hop acknowledged all that is in the journal now; True without a sender."""

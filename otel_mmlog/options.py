@@ -13,7 +13,8 @@ from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.otel.limits import read_limits
 from otel_mmlog.pipeline.levels import parse_level
 from otel_mmlog.pipeline.rank_files import Layout, check_layout, file_stem
-from otel_mmlog.settings import Settings
+from otel_mmlog.settings import Settings, export_interval_s
+from otel_mmlog.system_metrics import load_system_packages
 
 Steps = Literal["records", "every"]
 
@@ -43,6 +44,7 @@ class Options:
     console: bool
     config: Mapping[str, Any]
     processors: Sequence[Callable[..., Any]]
+    system_metrics: bool
     guest: bool = False
 
 
@@ -65,12 +67,15 @@ def check_options(
         or not experiment_name.isprintable()
     ):
         raise ConfigError(f"experiment_name is {experiment_name!r}, but it is a printable, non-empty string.")
-    for name in ("by_epoch", "distributed", "ignore_last", "resume", "console"):
+    for name in ("by_epoch", "distributed", "ignore_last", "resume", "console", "system_metrics"):
         if not isinstance(rest[name], bool):
             raise ConfigError(f"{name} is {rest[name]!r}, but it is True or False.")
     _check_environment(settings)
     check_count(rest["interval"], "interval")
     check_count(rest["trace_ranks"], "trace_ranks")
+    if rest["system_metrics"]:
+        load_system_packages()
+        export_interval_s(settings.environ)
     return Options(
         experiment_name=experiment_name,
         work_dir=_work_dir(work_dir, experiment_name),

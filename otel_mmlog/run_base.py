@@ -126,9 +126,13 @@ class RunBase:
         self.closed = True
         self._finish()
         self._parts.tracing.spans.end_all(self._error)
+        if self._parts.system_metrics is not None:
+            self._parts.system_metrics.close()
         self._parts.journal_output.end_series(time.time_ns())
         status = self._parts.delivery.settle()
-        for line in closing_lines(self._parts, self._events.records, self._rejected(), status):
+        lines = closing_lines(self._parts, self._events.records, self._rejected(), status)
+        self._parts.journal_output.end_health(self._parts.health.now(), time.time_ns())
+        for line in lines:
             self.logger.info(line)
         self._hooks.remove()
         complete = self._is_on_disk()
@@ -158,6 +162,8 @@ class RunBase:
         """Attach the run to its process; called when everything is in its place."""
         self._hooks.install()
         open_runs.append(self)
+        if self._parts.system_metrics is not None:
+            self._parts.system_metrics.start()
         where = self._parts.identity.rank
         self.logger.info(
             f"Run {self.run_id}, attempt {self.attempt}: rank {where.rank} of {where.world_size} ({where.source}) "

@@ -38,7 +38,7 @@ class RunEvents:
             self._parts.handler.write_record(record, event_name, logger.name)
         else:
             self.send(logging.INFO, record.text, {RECORD: record, EVENT_NAME: event_name})
-        self._parts.journal_output.write_gauges(self._parts.delivery.gauges(), record.time_ns)
+        self._tell_health(record)
 
     def send_line(self, line: logging.LogRecord, record: Record) -> None:
         """Send a record whose line somebody else has logged: that very log record."""
@@ -50,7 +50,7 @@ class RunEvents:
             handler.handle(line)
         else:
             handler.write_record(record, event_name, line.name)
-        self._parts.journal_output.write_gauges(self._parts.delivery.gauges(), record.time_ns)
+        self._tell_health(record)
 
     def send_points(self, record: Record) -> None:
         """Send the points of a record whose line nobody logged."""
@@ -112,6 +112,11 @@ class RunEvents:
         record = logging.LogRecord(logger.name, level, path, line, text, None, exc_info, function)
         setattr(record, EVENT_DICT, event)
         logger.handle(record)
+
+    def _tell_health(self, record: Record) -> None:
+        health = self._parts.health.due()
+        if health is not None:
+            self._parts.journal_output.write_health(health, record.time_ns)
 
 
 def _place(trace: TracebackType | None) -> tuple[str, int, str | None]:

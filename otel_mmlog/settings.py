@@ -21,6 +21,7 @@ SEGMENT_BYTES = 16 * MIB
 SEGMENT_AGE_S = 300.0
 CLOSE_TIMEOUT_S = 3.0
 LINGER_S = 60.0
+EXPORT_INTERVAL_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +102,15 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 def runner_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What the environment says about the run of an MMEngine ``Runner``, for scripts that nobody edits.
 
-    ``OTEL_MMLOG_DISTRIBUTED``, ``OTEL_MMLOG_FLAT_HISTORY`` (true or false) and ``OTEL_MMLOG_LAYOUT``; a variable
-    that is unset or empty is left out.
+    ``OTEL_MMLOG_DISTRIBUTED``, ``OTEL_MMLOG_FLAT_HISTORY``, ``OTEL_MMLOG_SYSTEM_METRICS`` (true or false) and
+    ``OTEL_MMLOG_LAYOUT``; a variable that is unset or empty is left out.
 
     Raises:
         ConfigError: A variable holds a value that cannot be used.
     """
     environ = dict(os.environ if environ is None else environ)
     found: dict[str, Any] = {}
-    for name in ("distributed", "flat_history"):
+    for name in ("distributed", "flat_history", "system_metrics"):
         variable = f"OTEL_MMLOG_{name.upper()}"
         text = environ.get(variable, "").strip().lower()
         if text not in ("", "true", "false"):
@@ -119,6 +120,15 @@ def runner_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     if environ.get("OTEL_MMLOG_LAYOUT"):
         found["layout"] = environ["OTEL_MMLOG_LAYOUT"].strip().lower()
     return found
+
+
+def export_interval_s(environ: Mapping[str, str]) -> float:
+    """Seconds from one collection of system metrics to the next: ``OTEL_METRIC_EXPORT_INTERVAL``, in milliseconds.
+
+    Raises:
+        ConfigError: It holds no number from 100 on.
+    """
+    return _at_least(environ, "OTEL_METRIC_EXPORT_INTERVAL", 100, EXPORT_INTERVAL_MS) / 1000
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

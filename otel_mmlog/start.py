@@ -39,6 +39,7 @@ def init(
     console: bool = True,
     logger_name: str = "mmengine",
     trace_ranks: int = 64,
+    system_metrics: bool = False,
 ) -> Run:
     """Start a run in this process; every rank calls it with the same arguments.
 
@@ -65,6 +66,8 @@ def init(
         console: Whether lines are printed.
         logger_name: The name in every line.
         trace_ranks: With more ranks than this, each rank has a trace of its own.
+        system_metrics: Whether this process, and on local rank 0 the machine and its GPUs, are measured every ten
+            seconds, by a thread; needs ``pip install 'otel-mmlog[system]'``.
 
     Raises:
         ConfigError: An argument or an environment variable cannot be used; the message says what can.
@@ -88,6 +91,7 @@ def init(
         console=console,
         logger_name=logger_name,
         trace_ranks=trace_ranks,
+        system_metrics=system_metrics,
     )
     processor = LogProcessor(window_size, by_epoch, custom_cfg, num_digits, log_with_hierarchy, mean_pattern)
     ordinal = next(_ordinals)

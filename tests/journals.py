@@ -4,12 +4,21 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+from otel_mmlog.otel.semconv import OWN_METRIC_PREFIXES
 from tests.end_to_end.otlp_files import Telemetry, read_otlp
 
 
-def read_journals(work_dir: Path) -> Telemetry:
-    """Every point, log record and span in the journals of a work_dir, open segments included."""
-    return read_otlp(*sorted(work_dir.glob("otlp/*/*.jsonl*")))
+def read_journals(work_dir: Path, *, health: bool = False) -> Telemetry:
+    """Every point, log record and span in the journals of a work_dir, open segments included.
+
+    Args:
+        work_dir: Of a run.
+        health: Whether to include the points that tell of journal and sender themselves.
+    """
+    found = read_otlp(*sorted(work_dir.glob("otlp/*/*.jsonl*")))
+    if not health:
+        found.points = [point for point in found.points if not point.name.startswith(OWN_METRIC_PREFIXES)]
+    return found
 
 
 def strict_json(line: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ INIT = [
     "console",
     "logger_name",
     "trace_ranks",
+    "system_metrics",
 ]
 RUN = [
     "checkpoint",

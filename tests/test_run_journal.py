@@ -56,12 +56,14 @@ def test_points_are_identified(make_run: MakeRun, tmp_path: Path, monkeypatch: p
 
 
 def test_series_end_at_close(make_run: MakeRun, tmp_path: Path) -> None:
-    """At ``close`` each series ends with one point without a value."""
+    """At ``close`` each series ends with one point without a value, those about the journal too."""
     with make_run() as run:
         train(run)
-    points = read_journals(tmp_path).points
-    ended = [point.name for point in points if point.flags]
-    assert sorted(ended) == sorted({point.name for point in points})
+    points = read_journals(tmp_path, health=True).points
+    series = [(point.name, str(point.attributes)) for point in points]
+    ended = [key for key, point in zip(series, points, strict=True) if point.flags]
+    assert sorted(ended) == sorted(set(series))
+    assert ("mmlog.journal.produced" in {name for name, _ in ended}, len(ended) > 8) == (True, True)
     assert all(point.value is None for point in points if point.flags)
 
 

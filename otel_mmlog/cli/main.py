@@ -3,6 +3,7 @@
 import click
 
 from otel_mmlog._version import __version__
+from otel_mmlog.cli.export import export
 from otel_mmlog.cli.run import run
 from otel_mmlog.cli.send import send
 
@@ -17,8 +18,10 @@ def main() -> None:
       otel-mmlog run tools/train.py configs/resnet50.py
       otel-mmlog send work_dirs/digits --endpoint http://localhost:4318
       otel-mmlog send work_dirs/digits --dry-run
+      otel-mmlog export --openmetrics work_dirs/digits -o digits.om
     """
 
 
+main.add_command(export)
 main.add_command(run)
 main.add_command(send)

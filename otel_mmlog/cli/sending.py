@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import DownloadColumn
 
 from otel_mmlog.cli.journals import count_waiting
+from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.table import table
 from otel_mmlog.sender.drain import drain
 from otel_mmlog.sender.status import SenderStatus
@@ -46,7 +47,7 @@ def send_journals(
     last = SenderStatus()
     skipped_lines = 0
     busy: tuple[Path, ...] = ()
-    with _progress(console) as progress, _sigterm_as_interrupt():
+    with progress_bar(console, DownloadColumn()) as progress, _sigterm_as_interrupt():
         bar = progress.add_task("sending", total=None)
 
         def show(status: SenderStatus) -> None:
@@ -107,20 +108,6 @@ def _outcome(
     if any(left.values()) and not busy:
         lines.append("What is left stays in the journals: run this again when the collector takes it.")
     return Outcome("\n".join(lines), not any(left.values()) and not any(status.quarantined.values()))
-
-
-def _progress(console: Console) -> Progress:
-    """A bar on a terminal, nothing elsewhere; it disappears at its end."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 @contextmanager

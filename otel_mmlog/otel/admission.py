@@ -14,7 +14,7 @@ SHARES: Final = {"metrics": 1.0, "logs": 0.9, "traces": 0.75}
 """Share of the cap up to which a signal is taken."""
 
 DEBUG_SHARE: Final = 0.5
-"""Share of the cap up to which logs below INFO are taken."""
+"""Share of the cap up to which logs below INFO and points of the machine are taken."""
 
 RECOUNT_NS: Final = 1_000_000_000
 """Under pressure the folder is counted again after this time: a sender may have made room."""
@@ -27,14 +27,14 @@ class Admission:
     processes that write to the same folder are seen at the next count.
     """
 
-    __slots__ = ("_cap_bytes", "_counted_ns", "_folder", "_min_free_bytes", "_used_bytes", "low_space")
+    __slots__ = ("_cap_bytes", "_counted_ns", "_folder", "_min_free_bytes", "low_space", "used_bytes")
 
     def __init__(self, folder: Path, *, cap_bytes: int, min_free_bytes: int) -> None:
         """Read nothing yet: `recount` does."""
         self._folder = folder
         self._cap_bytes = cap_bytes
         self._min_free_bytes = min_free_bytes
-        self._used_bytes = 0
+        self.used_bytes = 0
         self._counted_ns: int | None = None
         self.low_space = False
 
@@ -45,18 +45,18 @@ class Admission:
             OSError: The folder cannot be read.
         """
         self._counted_ns = now_ns
-        self._used_bytes = folder_bytes(self._folder)
+        self.used_bytes = folder_bytes(self._folder)
         self.low_space = self._min_free_bytes > 0 and free_bytes(self._folder) < self._min_free_bytes
 
     def add(self, size_bytes: int) -> None:
         """Note what was written since the last count."""
-        self._used_bytes += size_bytes
+        self.used_bytes += size_bytes
 
     def is_stale(self, now_ns: int) -> bool:
         """Whether lines are being refused, or soon will be, on an old count or on none."""
         if self._counted_ns is None:
             return True
-        pressed = self.low_space or self._used_bytes >= DEBUG_SHARE * self._cap_bytes
+        pressed = self.low_space or self.used_bytes >= DEBUG_SHARE * self._cap_bytes
         return pressed and abs(now_ns - self._counted_ns) >= RECOUNT_NS
 
     def reason_to_refuse(self, line: EncodedLine, ahead_bytes: int) -> Reason | None:
@@ -71,7 +71,7 @@ class Admission:
         if self.low_space:
             return "low_space"
         share = DEBUG_SHARE if line.debug else SHARES[line.signal]
-        if self._used_bytes + ahead_bytes + len(line.data) > share * self._cap_bytes:
+        if self.used_bytes + ahead_bytes + len(line.data) > share * self._cap_bytes:
             return "cap"
         return None
 

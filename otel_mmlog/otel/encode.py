@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_mmlog.core.record import LogEvent, Record
 from otel_mmlog.otel.envelope import make_envelope
+from otel_mmlog.otel.health import Health, HealthEncoder
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.logs import LogsEncoder
@@ -55,9 +56,9 @@ class Encoder:
         )
         metrics = make_envelope("metrics", resource, wide, self.faults)
         logs = make_envelope("logs", resource, wide, self.faults)
-        self._metrics = MetricsEncoder(
-            metrics, point_attributes, names, Values(wide, self.faults), self.faults
-        )
+        values = Values(wide, self.faults)
+        self._metrics = MetricsEncoder(metrics, point_attributes, names, values, self.faults)
+        self._health = HealthEncoder(metrics, values.attributes(point_attributes), clock_ns())
         self._logs = LogsEncoder(logs, limits, self.faults, clock_ns)
         self._traces = TracesEncoder(limits, self.faults)
 
@@ -69,13 +70,17 @@ class Encoder:
         """Return raw values (hub's key, value, Unix time in ns) as ``mmlog.raw.*`` gauges."""
         return self._metrics.raw_lines(points)
 
-    def gauges_lines(self, gauges: Mapping[str, float], time_ns: int) -> list[EncodedLine]:
-        """Return gauges of the package itself: full name -> value, at a Unix time in nanoseconds."""
-        return self._metrics.own_lines(gauges, time_ns)
+    def health_lines(self, health: Health, time_ns: int) -> list[EncodedLine]:
+        """Return what the rank tells of its own journal and sender, at a Unix time in nanoseconds."""
+        return self._health.lines(health, max(time_ns, self._metrics.last_ns))
 
     def stale_lines(self, time_ns: int) -> list[EncodedLine]:
-        """Return the end of every series that was ever encoded, at a Unix time in nanoseconds."""
+        """Return the end of every series of records and raw values, at a Unix time in nanoseconds."""
         return self._metrics.stale_lines(time_ns)
+
+    def stale_health_lines(self, time_ns: int) -> list[EncodedLine]:
+        """Return the end of every series of `health_lines`, at a Unix time in nanoseconds."""
+        return self._health.stale_lines(time_ns)
 
     def log_line(self, event: LogEvent) -> EncodedLine:
         """Return the event as one log record."""

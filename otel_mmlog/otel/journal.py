@@ -91,6 +91,11 @@ class Journal:
             seal_dead(self.folder, self.start)
         self._report(messages)
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the folder's files, as last counted, and what was written since; removals show at the next count."""
+        return self._admission.used_bytes
+
     def stats(self) -> JournalStats:
         """What became of every item so far."""
         with self._lock:

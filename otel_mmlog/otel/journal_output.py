@@ -1,9 +1,10 @@
 """The journal as an output of the pipeline: a record leaves as points and as a log record, in one write."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from otel_mmlog.core.record import LogEvent, Record
 from otel_mmlog.otel.encode import Encoder
+from otel_mmlog.otel.health import Health
 from otel_mmlog.otel.journal import Journal
 from otel_mmlog.otel.lines import EncodedLine
 
@@ -55,14 +56,18 @@ class JournalOutput:
         """Append raw values: key of the hub, value, Unix time in nanoseconds."""
         self._append_metrics(self._encoder.raw_metrics_lines(points))
 
-    def write_gauges(self, gauges: Mapping[str, float], time_ns: int) -> None:
-        """Append gauges of the package itself."""
-        if gauges:
-            self._append_metrics(self._encoder.gauges_lines(gauges, time_ns))
+    def write_health(self, health: Health, time_ns: int) -> None:
+        """Append what the rank tells of its own journal and sender."""
+        self._append_metrics(self._encoder.health_lines(health, time_ns))
 
     def end_series(self, time_ns: int) -> None:
-        """Append the end of every series, so that servers show the run as over at once."""
+        """Append the end of every series of records, so that servers show the run as over at once."""
         self._append_metrics(self._encoder.stale_lines(time_ns))
+
+    def end_health(self, health: Health, time_ns: int) -> None:
+        """Append the last that the rank tells of its own journal and sender, and the end of these series."""
+        lines = self._encoder.health_lines(health, time_ns)
+        self._append_metrics(lines + self._encoder.stale_health_lines(time_ns))
 
     def close(self) -> None:
         """Nothing: the run closes the journal after everything else."""

@@ -12,7 +12,7 @@ class EncodedLine(NamedTuple):
         signal: Which of the three request messages `data` is.
         data: The JSON object, UTF-8, ending in a newline.
         items: Data points, log records or spans in it.
-        debug: Whether admission may refuse it first: a log below INFO.
+        debug: Whether admission may refuse it first: a log below INFO, a point of the machine.
     """
 
     signal: Signal

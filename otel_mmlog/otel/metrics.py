@@ -8,10 +8,11 @@ from otel_mmlog.core.record import CURRENT, Record, Source, number_json
 from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.names import MetricNames, unit_of
-from otel_mmlog.otel.semconv import METHOD, OWN_UNITS, WINDOW
+from otel_mmlog.otel.semconv import METHOD, WINDOW
 from otel_mmlog.otel.values import INT64_MAX, INT64_MIN, Values, attributes_json, quote
 
 MAX_SERIES = 10_000
+MILLISECOND_NS = 1_000_000
 _POINTS_A_METRIC = 500
 _END_OF_METRIC = "}]}}"
 
@@ -26,6 +27,9 @@ class MetricsEncoder:
         values: Encodes the point attributes.
         faults: Reason -> count: ``series_limit`` for each point beyond `MAX_SERIES` series,
             ``duplicate_point`` for a second tag of a record that says the same as a first.
+
+    Attributes:
+        last_ns: Unix time of the newest point in nanoseconds; 0 before the first.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class MetricsEncoder:
         self._raw: dict[str, str] = {}
         self._series: dict[str, None] = {}
         self._has_aliases = False
+        self.last_ns = 0
         point = f'{{"attributes":[{attributes_json(self._attributes)}],"timeUnixNano":"'
         self._raw_point = point
 
@@ -53,6 +58,7 @@ class MetricsEncoder:
         known = self._by_mode[record.progress.mode]
         sources = record.sources
         time = str(record.time_ns)
+        self.last_ns = max(self.last_ns, record.time_ns)
         points: dict[str, str] | None = {} if self._has_aliases else None
         metrics: list[str] = []
         for tag, value in record.tags.items():
@@ -79,6 +85,7 @@ class MetricsEncoder:
         for key, value, time_ns in points:
             number = _number(value)
             if number is not None:
+                self.last_ns = max(self.last_ns, time_ns)
                 by_key[key].append(f"{self._raw_point}{time_ns}{number}}}")
         metrics: list[tuple[str, int]] = []
         for key, rendered in by_key.items():
@@ -91,20 +98,14 @@ class MetricsEncoder:
                 metrics.append((f"{head}{','.join(part)}]}}}}", len(part)))
         return self._envelope_counted(metrics)
 
-    def own_lines(self, gauges: Mapping[str, float], time_ns: int) -> list[EncodedLine]:
-        """Return the package's own gauges, by their full names."""
-        metrics = []
-        for name, value in gauges.items():
-            start = _metric_head(name, OWN_UNITS.get(name, "")) + self._raw_point
-            if start in self._series or self._admit(start):
-                metrics.append(f"{start}{time_ns}{_number(float(value))}{_END_OF_METRIC}")
-        return self._envelope.lines(metrics)
-
     def stale_lines(self, time_ns: int) -> list[EncodedLine]:
-        """Return a point without a value (``flags: 1``) for each series that was ever rendered."""
-        return self._envelope.lines(
-            [f'{start}{time_ns}","flags":1{_END_OF_METRIC}' for start in self._series]
-        )
+        """Return a point without a value (``flags: 1``) for each series that was ever rendered.
+
+        It is a millisecond behind the last value at least: Prometheus tells no more apart, and refuses a whole
+        request for a second point at the same time.
+        """
+        self.last_ns = end_ns = max(time_ns, self.last_ns + MILLISECOND_NS)
+        return self._envelope.lines([f'{start}{end_ns}","flags":1{_END_OF_METRIC}' for start in self._series])
 
     def _envelope_counted(self, metrics: list[tuple[str, int]]) -> list[EncodedLine]:
         counts = iter([count for _, count in metrics])

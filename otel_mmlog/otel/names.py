@@ -4,18 +4,12 @@ import hashlib
 import re
 from collections.abc import Callable
 
-from otel_mmlog.otel.semconv import (
-    METRIC_PREFIX,
-    PROMETHEUS_UNIT_SUFFIXES,
-    RAW_METRIC_PREFIX,
-    RESERVED_TAGS,
-    UNITS,
-)
+from otel_mmlog.otel.prometheus import metric_name
+from otel_mmlog.otel.semconv import METRIC_PREFIX, RAW_METRIC_PREFIX, RESERVED_TAGS, UNITS
 
 MAX_NAME_CHARS = 255
 _MODES = ("train/", "val/", "test/")
 _NOT_IN_A_NAME = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
-_BETWEEN_TOKENS = re.compile(r"[^A-Za-z0-9:]+")
 
 
 class MetricNames:
@@ -49,13 +43,13 @@ class MetricNames:
 
     def _claim(self, wanted: str, unit: str) -> str:
         name = _cut(_NOT_IN_A_NAME.sub("_", wanted.replace("/", ".")), wanted)
-        owner = self._owners.setdefault(prometheus_name(name, unit), wanted)
+        owner = self._owners.setdefault(metric_name(name, unit), wanted)
         if owner == wanted:
             return name
         other = _hashed(name, wanted)
-        self._owners.setdefault(prometheus_name(other, unit), wanted)
+        self._owners.setdefault(metric_name(other, unit), wanted)
         self._on_collision(
-            f"the metrics {owner!r} and {wanted!r} would be one, {prometheus_name(name, unit)!r}, in Prometheus: "
+            f"the metrics {owner!r} and {wanted!r} would be one, {metric_name(name, unit)!r}, in Prometheus: "
             f"the second leaves as {other!r}. Rename one of them to choose its name."
         )
         return other
@@ -72,15 +66,6 @@ def split_mode(tag: str) -> tuple[str, str]:
 def unit_of(tag: str) -> str:
     """Return a tag's UCUM unit, or an empty string where none is known."""
     return UNITS.get(split_mode(tag)[1], "")
-
-
-def prometheus_name(name: str, unit: str) -> str:
-    """Return the name under which Prometheus stores a gauge that arrives by OTLP."""
-    tokens = [token for token in _BETWEEN_TOKENS.split(name) if token]
-    suffix = PROMETHEUS_UNIT_SUFFIXES.get(unit)
-    if suffix and suffix not in tokens:
-        tokens.append(suffix)
-    return "_".join(tokens)
 
 
 def _cut(name: str, wanted: str) -> str:

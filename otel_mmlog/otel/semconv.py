@@ -20,21 +20,40 @@ SCOPE_NAME: Final = "otel_mmlog"
 # metric names: prefix + mode + tag, or raw prefix + the hub's key
 METRIC_PREFIX: Final = "mmlog."
 RAW_METRIC_PREFIX: Final = "mmlog.raw."
-DELIVERY_LAG: Final = "mmlog.delivery.lag"
-"""Age in seconds of the oldest item that is not acknowledged."""
-DELIVERY_BACKLOG: Final = "mmlog.delivery.backlog"
-"""Bytes of the journal that are not acknowledged."""
-OWN_UNITS: Final = {DELIVERY_LAG: "s", DELIVERY_BACKLOG: "By"}
 UNITS: Final = {"time": "s", "data_time": "s", "eta": "s", "memory": "MiBy"}
 """Tag -> UCUM unit. Other tags have none: a unit of ``1`` would make Prometheus append ``_ratio``."""
 RESERVED_TAGS: Final = ("iter", "epoch", "eta", "memory", "time", "data_time")
 """Tags that records have by themselves."""
-PROMETHEUS_UNIT_SUFFIXES: Final = {"s": "seconds", "MiBy": "mebibytes"}
+
+# what a rank tells of its own journal and sender; sums count items from the start of the attempt
+OWN_METRIC_PREFIXES: Final = ("mmlog.journal.", "mmlog.delivery.")
+JOURNAL_SIZE: Final = "mmlog.journal.size"
+"""Gauge: bytes of the journal on disk."""
+JOURNAL_PRODUCED: Final = "mmlog.journal.produced"
+"""Sum by `SIGNAL`: given to the journal, what it refused included."""
+JOURNAL_REFUSED: Final = "mmlog.journal.refused"
+"""Sum by `SIGNAL` and `REASON`: not taken by the journal."""
+JOURNAL_FAULTS: Final = "mmlog.journal.faults"
+"""Sum by `REASON`: values that were cut or replaced, and what failed in the pipeline."""
+DELIVERY_LAG: Final = "mmlog.delivery.lag"
+"""Gauge: age in seconds of the oldest item that is not acknowledged."""
+DELIVERY_BACKLOG: Final = "mmlog.delivery.backlog"
+"""Gauge: bytes of the journal that are not acknowledged."""
+DELIVERY_DELIVERED: Final = "mmlog.delivery.delivered"
+"""Sum by `SIGNAL`: taken by the server."""
+DELIVERY_REJECTED: Final = "mmlog.delivery.rejected"
+"""Sum by `SIGNAL`: answered for and dropped by the server."""
+DELIVERY_QUARANTINED: Final = "mmlog.delivery.quarantined"
+"""Sum by `SIGNAL`: refused by the server, and kept beside the journal."""
 
 # data point attributes
 RANK: Final = "rank"
 METHOD: Final = "method"
 WINDOW: Final = "window"
+SIGNAL: Final = "signal"
+"""``metrics``, ``logs`` or ``traces``."""
+REASON: Final = "reason"
+"""Why something was not kept: one of few words."""
 RUN_ID: Final = "mmlog.run.id"
 RUN_ATTEMPT: Final = "mmlog.run.attempt"
 
@@ -74,7 +93,7 @@ EVENT_EXCEPTION: Final = "mmlog.exception"
 EVENT_SPAN_START: Final = "mmlog.span.start"
 
 EVENT_SCALARS: Final = "mmlog.scalars"
-"""Scalars that user code sent to a visualizer."""
+"""Scalars that user code sent to a visualizer, perhaps at each step: they are no lines of text."""
 
 # spans, besides those of loops
 SPAN_RUN: Final = "mmlog.run"

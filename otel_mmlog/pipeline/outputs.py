@@ -35,12 +35,22 @@ class FileOutput:
         file: The open file.
         render: Event to line, without a newline.
         once: Whether each WARNING text is written once only, as MMEngine does in its text.
+        skip: Names of events that are not written.
     """
 
-    def __init__(self, name: str, file: LineFile, render: Callable[[LogEvent], str], *, once: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        file: LineFile,
+        render: Callable[[LogEvent], str],
+        *,
+        once: bool,
+        skip: frozenset[str] = frozenset(),
+    ) -> None:
         self.name = name
         self._file = file
         self._render = render
+        self._skip = skip
         self._is_new = OnceFilter() if once else None
 
     def write(self, event: LogEvent) -> None:
@@ -49,7 +59,7 @@ class FileOutput:
         Raises:
             OSError: The file could not be written.
         """
-        if self._is_new is None or self._is_new(event):
+        if event.event_name not in self._skip and (self._is_new is None or self._is_new(event)):
             self._file.append(self._render(event))
 
     def close(self) -> None:

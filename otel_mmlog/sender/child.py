@@ -248,4 +248,9 @@ class _Loop:
 
     def _current_status(self) -> SenderStatus:
         backlog = self._reader.backlog()
-        return replace(self._sender.status(), backlog_bytes=backlog.total_bytes, oldest_ns=backlog.oldest_ns)
+        return replace(
+            self._sender.status(),
+            backlog_bytes=backlog.total_bytes,
+            disk_bytes=backlog.disk_bytes,
+            oldest_ns=backlog.oldest_ns,
+        )

@@ -60,8 +60,10 @@ class Scan:
         """What lies behind the positions."""
         behind: Counter[Signal] = Counter()
         rests: dict[SegmentFile, int] = {}
+        disk_bytes = 0
         for file in self.files:
             size_bytes = self.files.size_bytes(file) or 0
+            disk_bytes += size_bytes
             for signal in SIGNALS:
                 behind[signal] += max(0, size_bytes - positions.offset(file.name, signal))
             rest_bytes = size_bytes - positions.least(file.name)
@@ -73,6 +75,7 @@ class Scan:
             {signal: behind[signal] for signal in SIGNALS},
             sum(rests.values()),
             len(rests),
+            disk_bytes,
             min((time_ns for time_ns in times if time_ns), default=None),
         )
 

@@ -1,7 +1,7 @@
 """What a sender tells about itself, as one JSON line.
 
 ``{"flushes": 1, "finished": false, "delivered": {"logs": 12}, "rejected": {}, "quarantined": {},``
-``"backlog_bytes": 0, "oldest_ns": null, "troubles": {"logs": ["paused", "HTTP 401 Unauthorized"]}}``
+``"backlog_bytes": 0, "disk_bytes": 0, "oldest_ns": null, "troubles": {"logs": ["paused", "HTTP 401 Unauthorized"]}}``
 """
 
 import json
@@ -40,6 +40,7 @@ class SenderStatus:
         rejected: Items that the server took note of and dropped.
         quarantined: Items that were set aside on disk, since the server refuses them.
         backlog_bytes: Journal on disk that is not acknowledged.
+        disk_bytes: All of the journal on disk, what is acknowledged and not yet removed included.
         oldest_ns: Unix time of the oldest item that is not acknowledged, or None if there is none.
         troubles: The signals that are not being delivered, and why.
     """
@@ -50,6 +51,7 @@ class SenderStatus:
     rejected: Mapping[Signal, int] = field(default_factory=dict)
     quarantined: Mapping[Signal, int] = field(default_factory=dict)
     backlog_bytes: int = 0
+    disk_bytes: int = 0
     oldest_ns: int | None = None
     troubles: Mapping[Signal, Trouble] = field(default_factory=dict)
 
@@ -74,6 +76,7 @@ def encode_status(status: SenderStatus) -> bytes:
         "rejected": dict(status.rejected),
         "quarantined": dict(status.quarantined),
         "backlog_bytes": status.backlog_bytes,
+        "disk_bytes": status.disk_bytes,
         "oldest_ns": status.oldest_ns,
         "troubles": {
             signal: [trouble.kind, trouble.detail[:_MAX_DETAIL_CHARS]]
@@ -94,6 +97,7 @@ def decode_status(line: bytes) -> SenderStatus | None:
             rejected=_counts(values["rejected"]),
             quarantined=_counts(values["quarantined"]),
             backlog_bytes=int(values["backlog_bytes"]),
+            disk_bytes=int(values["disk_bytes"]),
             oldest_ns=None if values["oldest_ns"] is None else int(values["oldest_ns"]),
             troubles={
                 _signal(name): Trouble(cast("TroubleKind", str(kind)), str(detail))

@@ -14,12 +14,14 @@ class Backlog:
         bytes: By signal, what lies behind its position in all files, lines of other signals included.
         total_bytes: What at least one signal has not passed.
         segments: Files that hold some of it.
+        disk_bytes: All segments in the folder, what was delivered and not yet removed included.
         oldest_ns: Unix time of its oldest line in nanoseconds, or None if no line waits.
     """
 
     bytes: Mapping[Signal, int]
     total_bytes: int
     segments: int
+    disk_bytes: int
     oldest_ns: int | None
 
 

@@ -53,7 +53,7 @@ def until(is_met: Callable[[], bool], timeout_s: float = 15.0) -> None:
 def test_everything_is_sent(cli: Cli, make_journal: MakeJournal, receiver: FakeReceiver) -> None:
     """What is on disk arrives, the numbers say so, the segments go, and the code is 0."""
     work_dir = make_journal()
-    on_disk = read_journals(work_dir)
+    on_disk = read_journals(work_dir, health=True)
     result = cli(work_dir, "--endpoint", receiver.http_endpoint)
     assert result.exit_code == 0, result.output
     assert len(receiver.points()) == len(on_disk.points)
@@ -141,7 +141,7 @@ def test_run_of_one_signal_leaves_nothing(
 def test_dead_endpoint(cli: Cli, make_journal: MakeJournal) -> None:
     """It gives up after its patience, says why and what is left, once for all signals, and loses nothing."""
     work_dir = make_journal()
-    before = read_journals(work_dir)
+    before = read_journals(work_dir, health=True)
     began_s = time.monotonic()
     result = cli(work_dir, "--endpoint", DEAD, "--patience", 1)
     assert time.monotonic() - began_s < 6
@@ -149,7 +149,7 @@ def test_dead_endpoint(cli: Cli, make_journal: MakeJournal) -> None:
     assert rows(result.stdout)["metrics"] == [0, 0, 0, len(before.points)]
     assert result.stdout.count("Connection refused") == 1
     assert "run this again" in result.stdout
-    assert read_journals(work_dir) == before
+    assert read_journals(work_dir, health=True) == before
 
 
 def test_server_that_speaks_no_http(cli: Cli, make_journal: MakeJournal, receiver: FakeReceiver) -> None:
@@ -163,7 +163,7 @@ def test_server_that_speaks_no_http(cli: Cli, make_journal: MakeJournal, receive
 def test_dry_run_sends_nothing(cli: Cli, make_journal: MakeJournal, receiver: FakeReceiver) -> None:
     """It counts what is there and says where it would go; nothing is sent, nothing on disk changes."""
     work_dir = make_journal()
-    on_disk = read_journals(work_dir)
+    on_disk = read_journals(work_dir, health=True)
     files = {path: path.read_bytes() for path in work_dir.rglob("*") if path.is_file()}
     result = cli(work_dir, "--endpoint", receiver.http_endpoint, "--dry-run")
     assert result.exit_code == 0

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from otel_mmlog.otel.semconv import DELIVERY_BACKLOG, DELIVERY_LAG, EVENT_SPAN_START
+from otel_mmlog.otel.semconv import EVENT_SPAN_START, OWN_METRIC_PREFIXES
 from tests.end_to_end.otlp_files import LogRecord, Point, Span, Telemetry, read_requests
 
 JsonLine = dict[str, Any]
@@ -20,12 +20,14 @@ class Arrivals:
         paths: The files of the Collectors' lives, in order.
 
     Attributes:
-        found: Every item once, but for the gauges that tell of the delivery itself.
+        found: Every item once, but for `health`.
+        health: The points that tell of journal and sender themselves, each once.
         repeats: By instance and signal, the requests that carried anything that an earlier one had carried.
     """
 
     def __init__(self, *paths: Path) -> None:
         self.found = Telemetry()
+        self.health: list[Point] = []
         self.repeats: Counter[tuple[str, str]] = Counter()
         seen: set[Key] = set()
         for request in read_requests(*paths):
@@ -46,10 +48,9 @@ class Arrivals:
         )
 
     def _keep(self, request: Telemetry, seen: set[Key]) -> None:
-        own = {DELIVERY_LAG, DELIVERY_BACKLOG}
-        self.found.points += [
-            each for each in request.points if _point_key(each) not in seen and each.name not in own
-        ]
+        points = [each for each in request.points if _point_key(each) not in seen]
+        self.found.points += [each for each in points if not each.name.startswith(OWN_METRIC_PREFIXES)]
+        self.health += [each for each in points if each.name.startswith(OWN_METRIC_PREFIXES)]
         self.found.logs += [each for each in request.logs if _log_key(each) not in seen]
         self.found.spans += [each for each in request.spans if _span_key(each) not in seen]
 

@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.arrivals import Arrivals, assert_same
 from tests.end_to_end.collectors import PROTOCOLS, free_ports, local_collector
 from tests.end_to_end.digits_runs import finish, json_lines, start_digits
-from tests.end_to_end.otlp_files import Telemetry, read_otlp
+from tests.end_to_end.otlp_files import Point, Telemetry, read_otlp
 from tests.end_to_end.servers import wait_until
 from tests.end_to_end.steady_runs import segments, start_steady
 
@@ -24,10 +24,11 @@ RANKS = (0, 1)
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """A run of two ranks that is over, and what arrived of it."""
+    """A run of two ranks that is over, and what arrived of it: apart, what it told of its own journal and sender."""
 
     work_dir: Path
     found: Telemetry
+    health: list[Point]
     repeats: int
 
     def lines(self, rank: int) -> list[dict[str, Any]]:
@@ -53,7 +54,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Digits]:
     runs = {}
     for protocol, work_dir in work_dirs.items():
         ids = {line["run_id"] for line in json_lines(work_dir / "digits.jsonl")}
-        runs[protocol] = Digits(work_dir, arrivals.of_runs(ids), sum(arrivals.repeats.values()))
+        health = [point for point in arrivals.health if point.resource["mmlog.run.id"] in ids]
+        runs[protocol] = Digits(work_dir, arrivals.of_runs(ids), health, sum(arrivals.repeats.values()))
     return runs
 
 
@@ -77,11 +79,28 @@ def test_the_last_lines_tell_what_arrived(runs: dict[str, Digits], protocol: str
         counts = [COUNTS.search(text) for text in (journalled, delivered)]
         told = [tuple(map(int, match.groups())) for match in counts if match]
         assert told[0] == told[1]
-        points, logs, spans = (
+        points, health, logs, spans = (
             sum(item.resource["rank"] == rank for item in items)
-            for items in (run.found.points, run.found.logs, run.found.spans)
+            for items in (run.found.points, run.health, run.found.logs, run.found.spans)
         )
-        assert (points, logs - 3, spans) == told[0]  # the last three lines are log records as well
+        assert (logs - 3, spans) == told[0][1:]  # the last three lines are log records as well
+        assert points <= told[0][0] < points + health  # what is told of this very delivery comes behind
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_last_health_tells_what_arrived(runs: dict[str, Digits], protocol: str) -> None:
+    """All that each rank gave to its journal is told as delivered; what tells so arrived as well, and ends."""
+    run = runs[protocol]
+    for rank in RANKS:
+        mine = [point for point in run.health if point.resource["rank"] == rank]
+        last = {(each.name, each.attributes.get("signal")): each.value for each in mine if not each.flags}
+        for signal in ("metrics", "logs", "traces"):
+            produced, delivered = (
+                last[f"mmlog.{name}", signal] for name in ("journal.produced", "delivery.delivered")
+            )
+            assert produced == delivered
+        assert last["mmlog.delivery.backlog", None] == 0
+        assert len([each for each in mine if each.flags]) == len(last)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -29,7 +29,7 @@ def collected(diverged: Path, tmp_path_factory: pytest.TempPathFactory) -> Telem
     """What a real Collector made of the journals of `diverged`."""
     folder = tmp_path_factory.mktemp("collector")
     out = folder / "telemetry.jsonl"
-    config = Path(__file__).parents[2] / "collector-config" / "journal.yaml"
+    config = Path(__file__).parents[2] / "collector-config" / "offline.yaml"
     expected = sum(journal(diverged, rank).items for rank in RANKS)
     variables = {"OTEL_MMLOG_WORK_DIR": str(diverged), "MMLOG_COLLECTOR_FILE": str(out)}
     with otelcol(config, folder, variables) as server:

@@ -1,6 +1,7 @@
 import pytest
 
-from otel_mmlog.otel.names import MAX_NAME_CHARS, MetricNames, prometheus_name
+from otel_mmlog.otel.names import MAX_NAME_CHARS, MetricNames
+from otel_mmlog.otel.prometheus import metric_name
 from tests.otel.telemetry import ignore
 
 
@@ -45,7 +46,7 @@ def test_the_second_of_two_that_prometheus_would_merge_is_renamed(first: str, se
     renamed = names.name_for("train", second)
     assert names.name_for("train", second) == renamed
     assert renamed != f"mmlog.train.{second.replace('/', '.')}"
-    assert prometheus_name(renamed, "") != prometheus_name(alone, "")
+    assert metric_name(renamed, "") != metric_name(alone, "")
     assert len(warnings) == 1
     assert second in warnings[0]
 

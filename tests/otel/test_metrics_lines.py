@@ -132,12 +132,25 @@ def test_every_series_ends_with_a_point_without_a_value() -> None:
     encoder.metrics_lines(make_record({"loss": 1.0}))
     encoder.metrics_lines(make_record({"acc": 1.0}, mode="val"))
     encoder.raw_metrics_lines([("train/loss", 1.0, 5)])
-    found = points(encoder.stale_lines(99))
+    end_ns = NOW_NS + 10**9
+    found = points(encoder.stale_lines(end_ns))
     assert set(found) == {"mmlog.train.loss", "mmlog.val.acc", "mmlog.raw.train.loss"}
     for (point,) in found.values():
         assert point["flags"] == 1
-        assert point["timeUnixNano"] == "99"
+        assert point["timeUnixNano"] == str(end_ns)
         assert not {"asInt", "asDouble"} & set(point)
+
+
+@pytest.mark.parametrize("is_raw", [False, True])
+def test_a_series_ends_in_another_millisecond_than_its_last_value(*, is_raw: bool) -> None:
+    """Prometheus has no two points in one millisecond: a run may end right behind its last value."""
+    encoder = make_encoder()
+    if is_raw:
+        encoder.raw_metrics_lines([("train/loss", 1.0, NOW_NS)])
+    else:
+        encoder.metrics_lines(make_record({"loss": 1.0}))
+    ((point,),) = points(encoder.stale_lines(NOW_NS + 1)).values()
+    assert int(point["timeUnixNano"]) == NOW_NS + 1_000_000
 
 
 def test_without_series_nothing_is_stale() -> None:
