@@ -9,8 +9,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
+
+handing_over: set[CodeType] = set()
+"""Functions of ours around a call of somebody else's, for as long as that takes: what is under way is that call."""
 
 _OURS = __name__.partition(".")[0]
 _SDK = "opentelemetry"
@@ -80,7 +83,8 @@ def _interrupted_call(frame: FrameType | None) -> FrameType | None:
     """The outermost call of ours that is under way, else that of the SDK, or None."""
     calls: dict[str, FrameType] = {}
     while frame is not None:
-        calls[str(frame.f_globals.get("__name__")).partition(".")[0]] = frame
+        if frame.f_code not in handing_over:
+            calls[str(frame.f_globals.get("__name__")).partition(".")[0]] = frame
         frame = frame.f_back
     return calls.get(_OURS) or calls.get(_SDK)
 

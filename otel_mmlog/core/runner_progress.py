@@ -32,7 +32,8 @@ def progress_of(runner: Any, batch_idx: int, mode: Mode, *, by_epoch: bool) -> P
 
 def has_train_loop(runner: Any) -> bool:
     """Whether a train loop was built; before that, MMEngine keeps its config or nothing."""
-    return runner._train_loop is not None and not isinstance(runner._train_loop, dict)
+    loop = getattr(runner, "_train_loop", None)
+    return loop is not None and not isinstance(loop, dict)
 
 
 def epoch_of(runner: Any, mode: str) -> int:

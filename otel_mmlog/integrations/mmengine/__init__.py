@@ -11,6 +11,7 @@ None: ``otel-mmlog run tools/train.py cfg.py``, ``opentelemetry-instrument pytho
 Importing this module imports MMEngine only if that is imported already; its classes are registered as soon as both are.
 """
 
+import logging
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from otel_mmlog.integrations.mmengine.log_processor import OTelLogProcessor
     from otel_mmlog.integrations.mmengine.vis_backend import OTelVisBackend
 
+_log = logging.getLogger("otel_mmlog")
 __all__ = ["MMEngineInstrumentor", "OTelLogProcessor", "OTelVisBackend"]
 
 _HOMES = {
@@ -49,8 +51,11 @@ def __getattr__(name: str) -> Any:
 
 
 def _register_classes(_module: ModuleType) -> None:
-    for home in _HOMES.values():
-        import_module(home)
+    for name, home in _HOMES.items():
+        try:
+            import_module(home)
+        except Exception as error:  # noqa: BLE001 - told; importing MMEngine must not fail for our sake
+            _log.warning("%s does not fit this MMEngine (%s: %s)", name, type(error).__name__, error)
 
 
 register_post_import_hook(_register_classes, "mmengine.runner")

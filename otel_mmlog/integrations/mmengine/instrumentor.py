@@ -1,13 +1,13 @@
 """Turns the integration on and off; loads neither MMEngine nor torch by itself."""
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from types import ModuleType
 from typing import Any, ClassVar
 
 from wrapt import register_post_import_hook
 
-from otel_mmlog.integrations.mmengine.integration import Integration
+from otel_mmlog.integrations.mmengine.integration import MODULES, Integration
 from otel_mmlog.integrations.mmengine.options import check_runner_options
 from otel_mmlog.settings import runner_settings
 
@@ -18,13 +18,6 @@ class _State:
     active: Integration | None = None
     given: ClassVar[dict[str, Any]] = {}
     is_waiting = False
-
-
-_HOOKS: dict[str, Callable[[Integration, ModuleType], None]] = {
-    "mmengine.logging": Integration.hook_logging,
-    "mmengine.registry": Integration.hook_registry,
-    "mmengine.runner": Integration.hook_runner,
-}
 
 
 class MMEngineInstrumentor:
@@ -43,7 +36,8 @@ class MMEngineInstrumentor:
                 ``layout``: ``'shared'`` (all ranks' files in work_dir), ``'separate'``, or ``'auto'`` to find out.
                 ``flat_history`` (bool): whether scalars are kept in our flat histories, which read a GPU's values
                 at each record instead of each step. ``trace_ranks`` (int): with more ranks than this, each has a
-                trace of its own. ``processors``: structlog processors that every event passes.
+                trace of its own. ``processors``: structlog processors that every event passes. ``system_metrics``
+                (bool): whether a thread measures machine, GPUs and process; see `otel_mmlog.init`.
                 Others, as OpenTelemetry's loader passes them, are an error only if they are none of its own.
 
         Raises:
@@ -61,7 +55,7 @@ class MMEngineInstrumentor:
             _hook_loaded()
         else:
             _State.is_waiting = True
-            for name in _HOOKS:
+            for name in MODULES:
                 register_post_import_hook(_hook, name)
 
     def uninstrument(self, **_options: Any) -> None:
@@ -91,11 +85,11 @@ _LOADER_OPTIONS = frozenset(
 
 def _hook(module: ModuleType) -> None:
     if _State.active is not None:
-        _HOOKS[module.__name__](_State.active, module)
+        _State.active.hook(module)
 
 
 def _hook_loaded() -> None:
-    for name in _HOOKS:
+    for name in MODULES:
         if name in sys.modules:
             _hook(sys.modules[name])
 

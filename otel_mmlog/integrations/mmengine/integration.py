@@ -39,7 +39,7 @@ class Integration:
         self._on_remove = on_remove
         self._patches = Patches()
         self._buffer = Buffer()
-        self._calls = RegistryCalls(self._buffer)
+        self._calls = RegistryCalls(self._buffer, self.note_fault)
         self._calls.enabled = True  # until a run says which level it has
         self._tap = Tap(self._take)
         self._tap.setLevel(logging.DEBUG)
@@ -47,34 +47,20 @@ class Integration:
         self._has_flat_histories = False
         self._logging: ModuleType | None = None
 
-    def hook_logging(self, module: ModuleType) -> None:
-        """Wrap the loggers, and let our hub be theirs."""
-        self._logging = module
-        if self._has(module, "MMLogger"):
-            self._tap.wrap(self._patches, module.MMLogger)
-        if self._has(module, "MessageHub"):
-            MessageHub.follow(module.MessageHub.get_current_instance)
-        self._flatten()
+    def hook(self, module: ModuleType) -> None:
+        """Wrap what a module of MMEngine has; one that is not what we know it to be is left alone, and told of."""
+        try:
+            _HOOKS[module.__name__](self, module)
+        except Exception as error:  # noqa: BLE001 - told; importing MMEngine must not fail for our sake
+            self._patches.missing.append(f"{module.__name__} ({type(error).__name__}: {error})")
+        if module.__name__ == "mmengine.runner":
+            self._tell_missing()
 
     def set_options(self, options: RunnerOptions) -> None:
         """Take other options, for the next run."""
         self.options = options
         self._flatten()
-
-    def hook_registry(self, module: ModuleType) -> None:
-        """Wrap the registries."""
-        if self._has(module, "Registry"):
-            self._calls.wrap(self._patches, module.Registry)
-
-    def hook_runner(self, module: ModuleType) -> None:
-        """Wrap the runners."""
-        runner_hooks.wrap(self._patches, module, self._runs)
-        if self._patches.missing:
-            _log.warning(
-                "this MMEngine is not the one we know: %s could not be hooked, so that lines, spans or records may "
-                "be missing; training goes on. Update otel-mmlog, or tell us which version it is.",
-                ", ".join(self._patches.missing),
-            )
+        self._tell_missing()
 
     def current(self) -> Any:
         """The run that is open in this very process, or None."""
@@ -97,9 +83,12 @@ class Integration:
         from otel_mmlog.run_base import end_open_runs  # noqa: PLC0415
 
         start_ns = self.first_call_ns()
-        end_open_runs()
+        left_open = end_open_runs()
         run = RunnerRun(runner, level, self.options, start_ns=start_ns, on_close=self.disconnect)
         self.connect(run)
+        for other in left_open:
+            if not isinstance(other, RunnerRun):
+                run.tell(f"the run {other.run_id} was open and has been closed: one run a process at a time")
         if runner.cfg:
             run.send_config(runner.cfg.to_dict())
 
@@ -120,6 +109,11 @@ class Integration:
         self._tap.setLevel(run.level)
         self._calls.enabled = run.level <= logging.DEBUG
         self._buffer.connect(run, spans=run.level <= logging.DEBUG)
+        dropped, self._buffer.dropped = self._buffer.dropped, 0
+        if dropped and run.level <= logging.DEBUG:  # above, few of them would have been written
+            run.tell(
+                f"{dropped} lines and registry calls from before this run were left out: they were too many"
+            )
 
     def disconnect(self) -> None:
         """Hold everything back for the next run."""
@@ -144,6 +138,30 @@ class Integration:
         MessageHub.follow(None)
         self._calls.enabled = False
         self._on_remove()
+
+    def _hook_logging(self, module: ModuleType) -> None:
+        self._logging = module
+        if self._has(module, "MMLogger"):
+            self._tap.wrap(self._patches, module.MMLogger)
+        if self._has(module, "MessageHub"):
+            MessageHub.follow(module.MessageHub.get_current_instance)
+        self._flatten()
+
+    def _hook_registry(self, module: ModuleType) -> None:
+        if self._has(module, "Registry"):
+            self._calls.wrap(self._patches, module.Registry)
+
+    def _hook_runner(self, module: ModuleType) -> None:
+        runner_hooks.wrap(self._patches, module, self._runs)
+
+    def _tell_missing(self) -> None:
+        missing, self._patches.missing = self._patches.missing, []
+        if missing:
+            _log.warning(
+                "this MMEngine is not the one we know: %s could not be hooked, so that lines, spans or records may "
+                "be missing; training goes on. Update otel-mmlog, or tell us which version it is.",
+                ", ".join(missing),
+            )
 
     def _has(self, module: ModuleType, name: str) -> bool:
         """Whether MMEngine has what we know it to have."""
@@ -176,3 +194,12 @@ class Integration:
             self._calls.log(record)
         else:
             self._buffer.write(record)
+
+
+_HOOKS: dict[str, Callable[[Integration, ModuleType], None]] = {
+    "mmengine.logging": Integration._hook_logging,
+    "mmengine.registry": Integration._hook_registry,
+    "mmengine.runner": Integration._hook_runner,
+}
+MODULES = tuple(_HOOKS)
+"""The modules of MMEngine that `Integration.hook` wants, each as soon as it is imported."""

@@ -94,6 +94,7 @@ class LoopSpans:
                 self.end_epoch()
             self._epoch = None
             self._began_train = False
+            self._loops.clear()  # a val loop that raised has called no hook
         span.close(error)
         self._loops.pop(mode, None)
 
@@ -102,9 +103,10 @@ def position_of(runner: Any) -> dict[str, int]:
     """Epoch and iteration, each where the runner's train loop has one: a loop of the user's need not."""
     position = {}
     for name in ("epoch", "iter"):
-        value = getattr(runner, name, None)
-        if isinstance(value, int):
-            position[name] = int(value)
+        try:
+            position[name] = int(getattr(runner, name))
+        except Exception:  # noqa: BLE001 - a property of the user's that fails costs one attribute
+            continue
     return position
 
 

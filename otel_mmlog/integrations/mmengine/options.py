@@ -19,6 +19,7 @@ class RunnerOptions:
     flat_history: bool = False
     trace_ranks: int = 64
     processors: Sequence[Callable[..., Any]] = ()
+    system_metrics: bool = False
 
 
 def check_runner_options(values: dict[str, Any]) -> RunnerOptions:
@@ -33,7 +34,7 @@ def check_runner_options(values: dict[str, Any]) -> RunnerOptions:
             close = nearest(name, names, limit=1)
             hint = f" (is {close[0]!r} meant?)" if close else ""
             raise ConfigError(f"there is no option {name!r}{hint}: there are {', '.join(map(repr, names))}")
-    for name in ("distributed", "flat_history"):
+    for name in ("distributed", "flat_history", "system_metrics"):
         if not isinstance(values.get(name, False), bool):
             raise ConfigError(f"{name} is {values[name]!r}, but it is True or False.")
     check_layout(values.get("layout", "auto"))

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from otel_mmlog.termination import handing_over
+
 Make = Callable[[Any], Any]
 """From the original to what takes its place."""
 
@@ -21,6 +23,7 @@ def like(original: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callabl
     def decorate(wrapper: Callable[..., Any]) -> Callable[..., Any]:
         wrapped: Any = wraps(original)(wrapper)
         wrapped.__signature__ = inspect.signature(original)
+        handing_over.add(wrapped.__code__)
         return wrapped  # type: ignore[no-any-return]  # it is the wrapper, which `Any` lets carry a signature
 
     return decorate

@@ -7,7 +7,6 @@ called directly and not by ``Registry.build``; so a build is what happens inside
 import logging
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import CodeType, FrameType
@@ -39,15 +38,15 @@ class RegistryCalls:
 
     Args:
         sink: Gets the spans, the events and the ordinary lines.
+        note_fault: Gets the place and our own exception, which reaches no build; never raises.
 
     Attributes:
         enabled: Whether calls are looked at. If not, a wrapper costs one test of this.
-        faults: Our own exceptions, none of which reaches a build: how many, by place and type.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, note_fault: Callable[[str, Exception], None]) -> None:
         self.enabled = False
-        self.faults: Counter[str] = Counter()
+        self._note_fault = note_fault
         self._sink = sink
         self._stack = CallStack(sink)
         self._build_code: CodeType | None = None
@@ -235,11 +234,7 @@ class RegistryCalls:
         try:
             return function(*args, **kwargs)
         except Exception as fault:  # noqa: BLE001 - a build must not fail for our sake; faults are counted
-            trace = fault.__traceback__
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
-            where = "?" if trace is None else trace.tb_frame.f_code.co_name
-            self.faults[f"{where}: {type(fault).__name__}"] += 1
+            self._note_fault("watching the registry", fault)
             return None
 
 

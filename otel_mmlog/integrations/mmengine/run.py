@@ -199,4 +199,5 @@ def _options(runner: Any, log_level: int, options: RunnerOptions, settings: Sett
         guest=True,
         config=None,
         processors=options.processors,
+        system_metrics=options.system_metrics,
     )

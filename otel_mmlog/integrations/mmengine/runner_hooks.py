@@ -21,6 +21,10 @@ from otel_mmlog.otel.semconv import (
 
 Method = Callable[..., Any]
 
+_ENDS_OF_LINES = frozenset(
+    ["after_train_iter", "after_val_iter", "after_test_iter", "after_val_epoch", "after_test_epoch"]
+)
+
 
 def wrap(patches: Patches, module: ModuleType, runs: RunnerRuns) -> None:
     """Wrap ``Runner`` and, where there is one, ``FlexibleRunner``.
@@ -66,11 +70,6 @@ class RunnerHooks:
             "before_test": lambda run, runner: _before_loop(run, runner, "test"),
         }
         self._after: dict[str, Callable[[Any, Any], None]] = {
-            "after_train_iter": _after_line,
-            "after_val_iter": _after_line,
-            "after_test_iter": _after_line,
-            "after_val_epoch": _after_line,
-            "after_test_epoch": _after_line,
             "after_train_epoch": lambda run, _runner: run.end_loop("train"),
             "after_train": lambda run, _runner: run.loops.end_train(),
             "after_val": lambda run, _runner: _after_loop(run, "val"),
@@ -129,6 +128,8 @@ class RunnerHooks:
             result = original(runner, fn_name, **kwargs)
             if fn_name in after:
                 runs.guard(lambda: _act(after[fn_name], runs.of(runner), runner))
+            elif runs.has_line and fn_name in _ENDS_OF_LINES:
+                runs.guard(lambda: runs.end_line(runner))
             return result
 
         return call_hook
@@ -139,8 +140,9 @@ class RunnerHooks:
         def make(original: Method) -> Method:
             @like(original)
             def method(runner: Any, *args: Any, **kwargs: Any) -> Any:
-                if mode == "train" and hasattr(runner.log_processor, "check_registered"):
-                    runner.log_processor.check_registered()
+                check = getattr(getattr(runner, "log_processor", None), "check_registered", None)
+                if mode == "train" and check is not None:
+                    check()
                 run = self._runs.in_loop(runner)
                 if run is None:
                     return original(runner, *args, **kwargs)
@@ -207,10 +209,6 @@ def _before_loop(run: Any, runner: Any, mode: Mode) -> None:
 def _after_loop(run: Any, mode: Mode) -> None:
     run.loops.end(mode)
     run.end_loop(mode)
-
-
-def _after_line(run: Any, _runner: Any) -> None:
-    run.send_unlogged()
 
 
 def _size_of(path: str) -> dict[str, Any]:

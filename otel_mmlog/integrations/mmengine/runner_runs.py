@@ -19,9 +19,13 @@ class RunnerRuns:
 
     Args:
         integration: Knows the run that is open.
+
+    Attributes:
+        has_line: Whether a log processor has made a line since `end_line`: hooks of most steps need not ask more.
     """
 
     def __init__(self, integration: "Integration") -> None:
+        self.has_line = False
         self._integration = integration
         self._levels: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._ended_by_another: WeakSet[Any] = WeakSet()
@@ -68,6 +72,13 @@ class RunnerRuns:
             run = self.of(runner)
         return run
 
+    def end_line(self, runner: Any) -> None:
+        """Send the points of a line that a runner's hooks made and did not log."""
+        run = self.of(runner)
+        if run is not None:
+            self.has_line = False
+            run.send_unlogged()
+
     def guard(self, act: Callable[[], None]) -> None:
         """Do something of ours; what goes wrong in that is counted and told, and training goes on."""
         try:
@@ -109,5 +120,6 @@ class RunnerRuns:
         run = self.in_loop(given["runner"])
         if run is None:
             return
+        self.has_line = True
         tag, text = result
         run.note_line(given["runner"], given["batch_idx"], given["mode"], kind=kind, tag=tag, text=text)

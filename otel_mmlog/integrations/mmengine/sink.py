@@ -1,5 +1,6 @@
 """Where the parts of the integration send spans and log records, and what keeps them while there is no run."""
 
+import copy
 import logging
 import threading
 import time
@@ -99,7 +100,7 @@ class Buffer:
         event_name: str | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        """Pass a log record on, or keep it: the same object is written later, with the time that it has."""
+        """Pass a log record on, or keep what it says now: it is written later, with the time that it has."""
         sink = self._sink  # without the lock: a fork may have caught it held by another thread
         if sink is not None:
             sink.write(record, event_name, attributes)
@@ -108,7 +109,7 @@ class Buffer:
             sink = self._sink
             if sink is None:
                 plain = None if attributes is None else dict(attributes)
-                self._keep(_Writing(threading.get_ident(), record, event_name, plain))
+                self._keep(_Writing(threading.get_ident(), _formatted(record), event_name, plain))
                 return
         sink.write(record, event_name, attributes)
 
@@ -206,6 +207,19 @@ class Buffer:
                 return
         if real is not None:
             real.close(error, end_ns)
+
+
+def _formatted(record: logging.LogRecord) -> logging.LogRecord:
+    """A copy with its message formatted: the arguments may change, and are not kept alive."""
+    if not record.args:
+        return record
+    try:
+        message = record.getMessage()
+    except Exception:  # noqa: BLE001 - the handler that writes it tells what is wrong with it
+        return record
+    kept = copy.copy(record)
+    kept.msg, kept.args = message, None
+    return kept
 
 
 class _KeptSpan:

@@ -37,8 +37,8 @@ class OTelVisBackend(BaseVisBackend):  # type: ignore[misc]  # mmengine has no t
         return current_run()
 
     def add_config(self, config: Any, **_kwargs: Any) -> None:
-        """Send a config as an event, unless the run has sent it."""
-        run = _run()
+        """Send a config as an event, unless the run has sent it, or will: it begins with that of its ``Runner``."""
+        run = current_run()
         if run is not None:
             run.send_config(config.to_dict() if hasattr(config, "to_dict") else dict(config))
 

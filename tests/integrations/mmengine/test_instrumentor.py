@@ -59,6 +59,24 @@ runner = make_runner(Path(sys.argv[1]))
 runner.train()
 print("trained", runner.iter)
 """
+ANOTHER = """
+import sys
+from importlib.machinery import ModuleSpec
+CLASSES = {"logging": ["MMLogger", "MessageHub"], "registry": ["Registry"], "runner": ["Runner"]}
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        return ModuleSpec(name, self, is_package=True) if name.partition(".")[0] == "mmengine" else None
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        for name in CLASSES.get(module.__name__.rpartition(".")[2], []):
+            setattr(module, name, type(name, (), {"train": lambda self: print("trained")}))
+sys.meta_path.insert(0, Finder())
+from otel_mmlog.integrations.mmengine import MMEngineInstrumentor
+MMEngineInstrumentor().instrument()
+import mmengine.logging, mmengine.registry, mmengine.runner
+mmengine.runner.Runner().train()
+"""
 
 
 def state(*runners: Any) -> list[dict[str, Any]]:
@@ -83,6 +101,15 @@ def test_unknown_mmengine(tmp_path: Path) -> None:
     assert len(told) == 1
     for name in ("MMLogger", "Registry", "Runner.call_hook", "Runner.load_checkpoint"):
         assert name in told[0]
+
+
+def test_quite_another_mmengine() -> None:
+    """A Runner of a MMEngine of which little is as we know it trains, and what does not fit is named."""
+    done = run_python(ANOTHER)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout == "trained\n"
+    for name in ("get_current_instance", "Registry.get", "Runner.val", "OTelLogProcessor", "OTelVisBackend"):
+        assert name in done.stderr
 
 
 def test_off_leaves_nothing(tmp_path: Path) -> None:

@@ -64,6 +64,15 @@ class Raises(Hook):  # type: ignore[misc]  # mmengine has no types
             raise self.error
 
 
+class RaisesInVal(Hook):  # type: ignore[misc]  # mmengine has no types
+    """Raises in the middle of a val loop."""
+
+    def after_val_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        raise ValueError("wrong")
+
+
 class Stops(Hook):  # type: ignore[misc]  # mmengine has no types
     """Stops training early, as EarlyStoppingHook does."""
 
@@ -140,6 +149,18 @@ def test_what_ends_training(tmp_path: Path, error: BaseException) -> None:
     spans = finish(tmp_path)
     assert tree(spans) == [("run", [("train", ["epoch"]), "test"])]
     assert statuses(spans) == {"run": 0, "train": 2, "epoch": 2, "test": 0}
+
+
+@pytest.mark.parametrize("traces", ["otlp", "none"])
+def test_a_val_loop_that_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, traces: str) -> None:
+    """When a val loop has ended training the Runner is in no loop any more, with spans and without."""
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", traces)
+    runner = make_runner(tmp_path, custom_hooks=[RaisesInVal()])
+    with pytest.raises(ValueError, match="wrong"):
+        runner.train()
+    assert not current_run().loops.is_open
+    found = statuses(finish(tmp_path))
+    assert found == ({} if traces == "none" else {"run": 0, "train": 2, "epoch": 2, "val": 2})
 
 
 def test_stopped_early(tmp_path: Path) -> None:

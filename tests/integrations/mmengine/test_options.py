@@ -44,6 +44,7 @@ def test_defaults() -> None:
         ({"xyz": 1}, "there is no option 'xyz': there are 'distributed', 'layout'"),
         ({"distributed": 1}, "distributed is 1, but it is True or False"),
         ({"flat_history": "yes"}, "flat_history is 'yes', but it is True or False"),
+        ({"system_metrics": 1}, "system_metrics is 1, but it is True or False"),
         ({"layout": "both"}, "layout.*'both'.*'auto'.*'shared'.*'separate'"),
         ({"trace_ranks": -1}, "trace_ranks.*-1"),
         ({"trace_ranks": 1.5}, "trace_ranks.*1.5"),

@@ -152,3 +152,21 @@ def test_the_build_of_the_next_runner_is_the_next_runners(tmp_path: Path) -> Non
     assert {"LoggerHook", "RuntimeInfoHook"} <= {span.attributes["class"] for span in inside}
     first = [span.attributes.get("class") for span in read_journals(tmp_path / "first").spans]
     assert first.count("LoggerHook") == [span.attributes.get("class") for span in spans].count("LoggerHook")
+
+
+@pytest.mark.usefixtures("on")
+def test_a_run_of_the_users_own(tmp_path: Path) -> None:
+    """A Runner ends a run of `otel_mmlog.init`, and says so; it says nothing of the run of another Runner."""
+    own = otel_mmlog.init("own", work_dir=tmp_path / "own", console=False)
+    for name in ("first", "second"):
+        make_runner(tmp_path / name)
+    assert own.closed
+    current_run().close()
+    told = {
+        name: [log.body for log in read_journals(tmp_path / name).logs if "one run a process" in log.body]
+        for name in ("first", "second")
+    }
+    assert told == {
+        "first": [f"the run {own.run_id} was open and has been closed: one run a process at a time"],
+        "second": [],
+    }

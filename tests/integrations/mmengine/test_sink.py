@@ -103,6 +103,19 @@ def test_record_is_the_same_object() -> None:
     assert recording.written[0][0] is LINES[0]
 
 
+def test_a_kept_record_says_what_it_said() -> None:
+    """The arguments of a log call are formatted at once: what changes later changes nothing."""
+    changing = ["early"]
+    record = logging.LogRecord("mmengine", logging.INFO, "", 0, "it is %s", (changing,), None)
+    recording = Recording()
+    buffer = Buffer()
+    buffer.write(record)
+    changing[0] = "late"
+    buffer.connect(recording, spans=True)
+    assert recording.written[0][0].getMessage() == "it is ['early']"
+    assert recording.written[0][0].created == record.created
+
+
 def test_open_span_becomes_an_open_span() -> None:
     """A span that is open at the connection has its first start, gets what follows inside, and ends when it ends."""
     recording = Recording(lambda: 99)

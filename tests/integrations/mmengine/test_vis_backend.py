@@ -16,7 +16,7 @@ with quiet():
     from mmengine.config import Config
     from mmengine.visualization import Visualizer
 
-    from otel_mmlog.integrations.mmengine import OTelVisBackend
+    from otel_mmlog.integrations.mmengine import MMEngineInstrumentor, OTelVisBackend
     from otel_mmlog.integrations.mmengine.vis_backend import _warn_of_no_run
 
 BACKEND = "otel_mmlog.integrations.mmengine.OTelVisBackend"
@@ -143,6 +143,21 @@ def test_without_runner(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
         "OTelVisBackend got something while no Runner had a run: it went nowhere. Build the Runner first."
     ]
     assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_back_end_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A back end that turns the integration on has the Runner's config and records, from its first loop on."""
+    _warn_of_no_run.cache_clear()
+    MMEngineInstrumentor().uninstrument()
+    visualizer = {"type": "Visualizer", "vis_backends": [{"type": BACKEND}]}
+    with quiet(), caplog.at_level(logging.WARNING, "otel_mmlog"):
+        try:
+            make_runner(tmp_path / "run", cfg=Config({"value": 1}), visualizer=visualizer).train()
+        finally:
+            MMEngineInstrumentor().uninstrument()
+    assert not [record for record in caplog.records if "OTelVisBackend" in record.message]
+    assert [line["config"] for line in named(tmp_path / "run", "mmlog.run.config")] == [{"value": 1}]
+    assert len(named(tmp_path / "run", "mmlog.train.iter")) == 10
 
 
 @pytest.mark.parametrize(
