@@ -96,11 +96,19 @@ def write_journals(work_dir: Path, at_boundary: Callable[[], None] = lambda: Non
     return journals
 
 
+def reading(work_dir: Path, out: Path) -> dict[str, str]:
+    """The environment of a Collector that reads a work_dir, open segments too, and writes to a file."""
+    return {
+        "OTEL_MMLOG_WORK_DIR": str(work_dir),
+        "MMLOG_OFFLINE_SEGMENTS": "*.jsonl*",
+        "MMLOG_COLLECTOR_FILE": str(out),
+    }
+
+
 def collect(work_dir: Path, config: Path, folder: Path, expected_items: int) -> Telemetry:
     """What a Collector wrote that was started on a work_dir with the users' configuration."""
     out = folder / "telemetry.jsonl"
-    variables = {"OTEL_MMLOG_WORK_DIR": str(work_dir), "MMLOG_COLLECTOR_FILE": str(out)}
-    with otelcol(config, folder, variables) as server:
+    with otelcol(config, folder, reading(work_dir, out)) as server:
         wait_until(lambda: read_otlp(out).items >= expected_items, 25)
         server.stop()
     return read_otlp(out)
@@ -132,7 +140,7 @@ def test_every_item_of_four_ranks_arrives_once(tmp_path: Path, configs: Path) ->
     journals = write_journals(tmp_path / "work")
     files = sorted((tmp_path / "work").rglob("*.jsonl*"))
     assert Counter(path.suffix for path in files) == {".jsonl": RANKS * (SEGMENTS - 1), ".part": RANKS}
-    assert_each_once(collect(tmp_path / "work", configs / "journal.yaml", tmp_path, 4 * RANKS * RECORDS))
+    assert_each_once(collect(tmp_path / "work", configs / "offline.yaml", tmp_path, 4 * RANKS * RECORDS))
     for journal in journals:
         journal.close()
 
@@ -140,8 +148,7 @@ def test_every_item_of_four_ranks_arrives_once(tmp_path: Path, configs: Path) ->
 def test_segments_that_are_sealed_while_they_are_read_arrive_once(tmp_path: Path, configs: Path) -> None:
     """A Collector that follows live journals reads each line once, although files are renamed meanwhile."""
     out = tmp_path / "telemetry.jsonl"
-    variables = {"OTEL_MMLOG_WORK_DIR": str(tmp_path / "work"), "MMLOG_COLLECTOR_FILE": str(out)}
-    with otelcol(configs / "journal.yaml", tmp_path, variables) as server:
+    with otelcol(configs / "offline.yaml", tmp_path, reading(tmp_path / "work", out)) as server:
         journals = write_journals(tmp_path / "work", at_boundary=lambda: time.sleep(0.4))
         assert wait_until(lambda: read_otlp(out).items > 0, 25)
         for journal in journals:
@@ -162,7 +169,7 @@ def test_torn_and_corrupt_lines_cost_only_themselves(tmp_path: Path, configs: Pa
     lines[1 + 3 * number : 4 + 3 * number] = [b"\x00\xff{]" + LONG.encode() + b"\n", b'{"resourceLogs": 7}\n']
     first.write_bytes(b"".join(lines))
     os.truncate(last, last.stat().st_size - 50)
-    found = collect(work_dir, configs / "journal.yaml", tmp_path, 4 * (RANKS * RECORDS - 1) - 1)
+    found = collect(work_dir, configs / "offline.yaml", tmp_path, 4 * (RANKS * RECORDS - 1) - 1)
     assert_each_once(found, missing={(2, number)}, torn_spans={(2, RECORDS - 1)})
 
 
@@ -191,7 +198,7 @@ def test_synthesized_span_is_taken_by_the_collector(tmp_path: Path, configs: Pat
     journal = Journal(folder)
     recover(folder, journal.append)
     journal.close()
-    (span,) = collect(tmp_path / "work", configs / "journal.yaml", tmp_path, 2).spans
+    (span,) = collect(tmp_path / "work", configs / "offline.yaml", tmp_path, 2).spans
     assert b"mmlog.span.start" in b"".join(path.read_bytes() for path in folder.iterdir())
     assert (span.name, span.status, span.start_ns, span.end_ns) == ("mmlog.run", 2, T0, T0)
     assert span.attributes == {"mmlog.span.synthesized": True}
