@@ -12,7 +12,7 @@ from otel_mmlog.core.record import LogEvent, TraceRef
 from otel_mmlog.otel import semconv
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
-from otel_mmlog.otel.official import spans_json
+from otel_mmlog.otel.official import SpansJson
 from otel_mmlog.otel.values import INT64_MAX, INT64_MIN, Values, clean
 
 _DEBUG = 10
@@ -30,6 +30,7 @@ class TracesEncoder:
     def __init__(self, limits: Limits, faults: "Counter[str]") -> None:
         self._limits = limits
         self._faults = faults
+        self._spans_json = SpansJson()
 
     def lines(self, spans: Sequence[ReadableSpan]) -> list[EncodedLine]:
         """Return one line of all spans, or one a span where that would be too long."""
@@ -60,7 +61,7 @@ class TracesEncoder:
 
     def _encode(self, spans: Sequence[ReadableSpan]) -> bytes | None:
         try:
-            return spans_json(spans)
+            return self._spans_json(spans)
         except Exception:  # noqa: BLE001 - a span subclass may hold anything; the caller refuses and counts it
             return None
 

@@ -3,23 +3,39 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import delivery, endpoint, fresh, full_path, hub, record, start_close
+from tests.benchmarks import (
+    delivery,
+    endpoint,
+    fleet,
+    fresh,
+    full_path,
+    hub,
+    knobs,
+    record,
+    registry,
+    runner,
+    start_close,
+)
 from tests.benchmarks.table import Row, machine, render, to_json
 
 BENCHMARKS = {
-    module.NAME: module.rows for module in (hub, full_path, record, fresh, start_close, delivery, endpoint)
+    module.NAME: module.rows
+    for module in (hub, full_path, record, runner, registry, fresh, start_close, delivery, endpoint)
 }
+LONG = {runner.LONG: runner.long_rows, knobs.NAME: knobs.rows, fleet.NAME: fleet.rows}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table, and write it if asked to."""
     options = _parse(arguments)
     rows: list[Row] = []
-    for name in options.only or BENCHMARKS:
+    all_of_them = {**BENCHMARKS, **LONG, fleet.NAME: partial(fleet.rows, ranks=options.ranks)}
+    for name in options.only or (all_of_them if options.full else BENCHMARKS):
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        rows += BENCHMARKS[name](quick=options.quick)
+        rows += all_of_them[name](quick=options.quick)
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
     print("each figure: median (lowest..highest) of the rounds\n")
     print(render(rows))
@@ -34,8 +50,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--quick", action="store_true", help="one short round: shows that it runs, not how fast"
     )
     parser.add_argument(
-        "--only", action="append", choices=BENCHMARKS, metavar="NAME", help="|".join(BENCHMARKS)
+        "--only",
+        action="append",
+        choices=[*BENCHMARKS, *LONG],
+        metavar="NAME",
+        help="|".join([*BENCHMARKS, *LONG]),
     )
+    parser.add_argument("--ranks", type=int, default=1000, metavar="N", help="of the fleet")
+    parser.add_argument("--full", action="store_true", help=f"also what takes minutes: {', '.join(LONG)}")
     return parser.parse_args(arguments)
 
 

@@ -32,6 +32,8 @@ def test_every_row_is_produced(table: Any) -> None:
         "hub": 4,
         "full_path": 9,
         "record": 3,
+        "runner": 6,
+        "registry": 8,
         "import": 6,
         "start_close": 2,
         "delivery": 17,
@@ -40,12 +42,12 @@ def test_every_row_is_produced(table: Any) -> None:
 
 
 def test_every_figure_is_finite_and_positive(table: Any) -> None:
-    """Costs and ratios are numbers above zero."""
+    """Costs and ratios are numbers above zero; only what is added may drown in the noise."""
     for row in table[0]["rows"]:
         for side in ("ours", "theirs", "ratio") if row["peer"] else ("ours",):
             for value in row[side].values():
                 assert math.isfinite(value), row
-                assert value > 0, row
+                assert value > 0 or row["what"].startswith("added"), row
 
 
 def test_verdict_is_the_medians(table: Any) -> None:

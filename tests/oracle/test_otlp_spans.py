@@ -55,3 +55,13 @@ def test_a_span_is_the_message_that_the_official_encoder_makes(spans: list[Any])
     (line,) = make_encoder().spans_lines(spans)
     assert normal(parse(line.data, ExportTraceServiceRequest())) == normal(encode_spans(spans))
     assert line.items == len(spans)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(SPANS, min_size=2, max_size=4))
+def test_spans_one_by_one_have_each_its_own_resource(spans: list[Any]) -> None:
+    """An encoder that has seen a resource encodes the next span with that of the next span."""
+    encoder = make_encoder()
+    for span in (*spans, *spans[:1], *spans[:1]):
+        (line,) = encoder.spans_lines([span])
+        assert normal(parse(line.data, ExportTraceServiceRequest())) == normal(encode_spans([span]))
