@@ -91,6 +91,7 @@ def test_offline_reader_sends_each_journal(tmp_path: Path, ending: signal.Signal
             expected = {(name, value) for name in RUNS for value in range(COUNT)}
             wait_until(lambda: set(points(front)) == expected, 20)
             wait_until(lambda: len(taken(front).logs) >= COUNT * len(RUNS), 10)
+            wait_until(lambda: len(taken(front).spans) >= COUNT * len(RUNS), 10)
     assert set(points(front)) == expected
     found = taken(front)
     assert {log.body for log in found.logs} == {f"line {number}" for number in range(COUNT)}
