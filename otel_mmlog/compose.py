@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,8 @@ def compose(
         identity: Which run, and which of its processes.
         start_ns: When the run's span started, in Unix nanoseconds; None for now.
     """
+    if options.ranks == "0" and identity.rank.rank:
+        settings = replace(settings, traces=False, metrics=False, logs=False, endpoints=None)
     notes = _Notes(identity.warnings)
     _remember(options, identity, notes)
     resource = _make_resource(options, settings, identity, notes)

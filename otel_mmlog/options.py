@@ -17,6 +17,7 @@ from otel_mmlog.settings import Settings, export_interval_s
 from otel_mmlog.system_metrics import load_system_packages
 
 Steps = Literal["records", "every"]
+Ranks = Literal["all", "0"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Options:
     resume: bool
     run_id: str | None
     steps: Steps
+    ranks: Ranks
     trace_ranks: int
     logger_name: str
     console: bool
@@ -82,6 +84,7 @@ def check_options(
         log_level=_level(settings, log_level),
         layout=check_layout(rest.pop("layout")),
         steps=_steps(rest.pop("steps")),
+        ranks=check_ranks(rest.pop("ranks")),
         config=_config(rest.pop("config")),
         processors=_processors(rest.pop("processors")),
         logger_name=_logger_name(rest.pop("logger_name")),
@@ -125,6 +128,21 @@ def _steps(value: object) -> Steps:
         return "every"
     raise ConfigError(
         f"steps is {value!r}, but it is 'records' (one point an interval) or 'every' (each raw value)."
+    )
+
+
+def check_ranks(value: object) -> Ranks:
+    """Return whose telemetry leaves.
+
+    Raises:
+        ConfigError: It is neither of the two.
+    """
+    if value == "all":
+        return "all"
+    if value == "0":
+        return "0"
+    raise ConfigError(
+        f"ranks is {value!r}, but it is 'all' (every rank has a journal) or '0' (rank 0 alone has)."
     )
 
 

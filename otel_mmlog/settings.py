@@ -102,8 +102,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 def runner_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What the environment says about the run of an MMEngine ``Runner``, for scripts that nobody edits.
 
-    ``OTEL_MMLOG_DISTRIBUTED``, ``OTEL_MMLOG_FLAT_HISTORY``, ``OTEL_MMLOG_SYSTEM_METRICS`` (true or false) and
-    ``OTEL_MMLOG_LAYOUT``; a variable that is unset or empty is left out.
+    ``OTEL_MMLOG_DISTRIBUTED``, ``OTEL_MMLOG_FLAT_HISTORY``, ``OTEL_MMLOG_SYSTEM_METRICS`` (true or false),
+    ``OTEL_MMLOG_LAYOUT`` and ``OTEL_MMLOG_RANKS``; a variable that is unset or empty is left out.
 
     Raises:
         ConfigError: A variable holds a value that cannot be used.
@@ -117,8 +117,9 @@ def runner_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
             raise ConfigError(f"{variable}={environ[variable]!r} is neither true nor false.")
         if text:
             found[name] = text == "true"
-    if environ.get("OTEL_MMLOG_LAYOUT"):
-        found["layout"] = environ["OTEL_MMLOG_LAYOUT"].strip().lower()
+    for name in ("layout", "ranks"):
+        if environ.get(f"OTEL_MMLOG_{name.upper()}"):
+            found[name] = environ[f"OTEL_MMLOG_{name.upper()}"].strip().lower()
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from otel_mmlog.core.log_processor import LogProcessor
 from otel_mmlog.identify import identify
-from otel_mmlog.options import Steps, check_options
+from otel_mmlog.options import Ranks, Steps, check_options
 from otel_mmlog.pipeline.rank_files import Layout
 from otel_mmlog.run import Run
 from otel_mmlog.run_base import end_open_runs
@@ -34,6 +34,7 @@ def init(
     resume: bool = False,
     run_id: str | None = None,
     steps: Steps = "records",
+    ranks: Ranks = "all",
     config: Mapping[str, Any] | None = None,
     processors: Sequence[Callable[..., Any]] = (),
     console: bool = True,
@@ -61,6 +62,7 @@ def init(
         resume: Whether to go on with the run that this work_dir remembers, as its next attempt.
         run_id: Names the run; None to take the launcher's or make one.
         steps: ``"every"`` to send each raw value too, as ``mmlog.raw.*``.
+        ranks: ``"0"`` where metrics, logs and spans of rank 0 are enough: the other ranks have no journal.
         config: The run's settings; more can be put into ``run.config`` later.
         processors: structlog processors that every event passes; one may raise ``structlog.DropEvent``.
         console: Whether lines are printed.
@@ -86,6 +88,7 @@ def init(
         resume=resume,
         run_id=run_id,
         steps=steps,
+        ranks=ranks,
         config=config,
         processors=processors,
         console=console,

@@ -36,6 +36,7 @@ INIT = [
     "resume",
     "run_id",
     "steps",
+    "ranks",
     "config",
     "processors",
     "console",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_mmlog.core.errors import ConfigError
 from tests.conftest import MakeRun
 from tests.journals import events, json_lines, read_journals, records, strict_json, text_lines
 from tests.training import place, train
@@ -139,3 +140,24 @@ def test_journal_lines_are_strict_json(make_run: MakeRun, tmp_path: Path) -> Non
     (segment,) = (tmp_path / "otlp" / "rank0000").iterdir()
     for line in segment.read_text(encoding="utf-8").rstrip("\n").split("\n"):
         assert set(strict_json(line)) <= {"resourceMetrics", "resourceLogs", "resourceSpans"}
+
+
+def test_telemetry_of_rank_0_alone(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``ranks="0"`` another rank writes its files, and no journal; rank 0 writes both."""
+    place(monkeypatch, 1)
+    with make_run(ranks="0", distributed=True) as run:
+        train(run, 10)
+    assert len(records(tmp_path, "tmp_rank1")) == 1
+    assert not list(tmp_path.glob("otlp/*/*"))
+    place(monkeypatch, 0)
+    with make_run(ranks="0") as run:
+        train(run, 10)
+    assert read_journals(tmp_path).points
+
+
+def test_ranks_that_there_are_not(make_run: MakeRun) -> None:
+    """Anything but all ranks or rank 0 is told at once."""
+    with pytest.raises(ConfigError, match="ranks is 0, but it is 'all'"):
+        make_run(ranks=0)

@@ -94,6 +94,7 @@ def test_what_is_said_about_the_run_of_a_runner() -> None:
         "flat_history": False,
     }
     assert runner_settings({"OTEL_MMLOG_LAYOUT": " Separate "}) == {"layout": "separate"}
+    assert runner_settings({"OTEL_MMLOG_RANKS": "0"}) == {"ranks": "0"}
     assert runner_settings({"OTEL_MMLOG_SYSTEM_METRICS": "true"}) == {"system_metrics": True}
     with pytest.raises(ConfigError, match="OTEL_MMLOG_DISTRIBUTED='yes' is neither true nor false"):
         runner_settings({"OTEL_MMLOG_DISTRIBUTED": "yes"})

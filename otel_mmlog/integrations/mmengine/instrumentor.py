@@ -34,6 +34,7 @@ class MMEngineInstrumentor:
         Args:
             **options: ``distributed`` (bool): whether ranks above 0 write text and JSON files above DEBUG too.
                 ``layout``: ``'shared'`` (all ranks' files in work_dir), ``'separate'``, or ``'auto'`` to find out.
+                ``ranks``: ``'0'`` where rank 0's metrics, logs and spans are enough.
                 ``flat_history`` (bool): whether scalars are kept in our flat histories, which read a GPU's values
                 at each record instead of each step. ``trace_ranks`` (int): with more ranks than this, each has a
                 trace of its own. ``processors``: structlog processors that every event passes. ``system_metrics``

@@ -7,6 +7,7 @@ from typing import Any
 from otel_mmlog.core.checks import check_count
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.core.statistics import nearest
+from otel_mmlog.options import Ranks, check_ranks
 from otel_mmlog.pipeline.rank_files import Layout, check_layout
 
 
@@ -16,6 +17,7 @@ class RunnerOptions:
 
     distributed: bool = False
     layout: Layout = "auto"
+    ranks: Ranks = "all"
     flat_history: bool = False
     trace_ranks: int = 64
     processors: Sequence[Callable[..., Any]] = ()
@@ -38,5 +40,6 @@ def check_runner_options(values: dict[str, Any]) -> RunnerOptions:
         if not isinstance(values.get(name, False), bool):
             raise ConfigError(f"{name} is {values[name]!r}, but it is True or False.")
     check_layout(values.get("layout", "auto"))
+    check_ranks(values.get("ranks", "all"))
     check_count(values.get("trace_ranks", 64), "trace_ranks")
     return RunnerOptions(**values)

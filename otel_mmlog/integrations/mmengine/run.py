@@ -193,6 +193,7 @@ def _options(runner: Any, log_level: int, options: RunnerOptions, settings: Sett
         resume=asked_to_resume(runner),
         run_id=None,
         steps="records",
+        ranks=options.ranks,
         trace_ranks=options.trace_ranks,
         logger_name=runner.logger.name,
         console=False,
