@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import otel_mmlog
 
@@ -26,6 +27,10 @@ _NAMES = (
 
 # A shell starts what it puts in the background with SIGINT ignored, and every child of a test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 MakeRun = Callable[..., "otel_mmlog.Run"]
 
