@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -110,7 +111,7 @@ def compose(
         journal,
         delivery,
         journal_output,
-        HealthWatch(journal, delivery, lambda: encoder.faults + handler.faults),
+        HealthWatch(journal, delivery, lambda: Counter(dict(encoder.faults)) + Counter(dict(handler.faults))),
         tracing,
         JournalSpanExporter(encoder, journal.append if settings.traces else _discard),
         JournalMetricExporter(encoder, journal.append if settings.metrics else _discard),

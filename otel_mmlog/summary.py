@@ -41,8 +41,9 @@ def _journal_line(parts: Parts) -> str:
     refused = sum(stats.refused.values())
     reasons = ", ".join(sorted({reason for _, reason in stats.refused}))
     left_out = f"; {refused} refused ({reasons})" if refused else ""
-    cut = sum(parts.encoder.faults.values())
-    shortened = f"; {cut} values cut or replaced ({', '.join(sorted(parts.encoder.faults))})" if cut else ""
+    faults = dict(parts.encoder.faults)  # another thread may be adding to them
+    cut = sum(faults.values())
+    shortened = f"; {cut} values cut or replaced ({', '.join(sorted(faults))})" if cut else ""
     return f"Journal: {what} in {parts.journal.folder}{left_out}{shortened}"
 
 

@@ -20,7 +20,7 @@ from otel_mmlog.otel.guarded_meter import GuardedMeters
 from otel_mmlog.otel.run_points import RunPointExporter
 from otel_mmlog.otel.semconv import SCOPE_NAME
 
-CLOSE_S = 1.0
+CLOSE_S = 0.5
 """Seconds that the end of a run waits for the last points at most."""
 EXCLUDED = "OTEL_PYTHON_SYSTEM_METRICS_EXCLUDED_METRICS"
 """The library's variable: patterns of names, separated by commas."""
@@ -101,13 +101,17 @@ class SystemMetrics:
         self._thread = threading.Thread(target=self._run, name="otel_mmlog system metrics", daemon=True)
 
     def start(self) -> None:
-        """Start the thread, which does everything else."""
-        self._thread.start()
+        """Start the thread, which does everything else; a machine that has none left is a fault that is told."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._note(error)
 
     def close(self) -> None:
-        """Collect a last time and end the series; what takes longer than a second is given up."""
+        """Collect a last time and end the series; what takes longer than `CLOSE_S` is given up."""
         self._stopping.set()
-        self._thread.join(CLOSE_S)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(CLOSE_S)
         self._exporter.end_series(time.time_ns())
 
     def _run(self) -> None:

@@ -89,7 +89,7 @@ def _collect(lines: Iterable[object], samples: Samples, spool: SampleSpool) -> i
         try:
             for sample in samples.of(request):
                 spool.add(*sample)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             skipped += 1
     return skipped
 

@@ -18,7 +18,7 @@ _SUM = '"sum":{"aggregationTemporality":2,"isMonotonic":true,'  # 2 is cumulativ
 
 @dataclass(frozen=True, slots=True)
 class DeliveryHealth:
-    """How far the sender of a rank is. Counts are items, by signal.
+    """How far the sender of a rank is. Counts are items, by signal; what it found of earlier attempts is among them.
 
     Attributes:
         lag_s: Age in seconds of the oldest item that is not acknowledged.

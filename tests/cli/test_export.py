@@ -116,6 +116,18 @@ def test_doubles_and_broken_lines(tmp_path: Path) -> None:
     assert "3 torn or corrupt lines were skipped" in result.stderr
 
 
+def test_numbers_that_are_too_large(tmp_path: Path) -> None:
+    """A time or a value beyond 64 bits is a corrupt line, and costs no other."""
+    late = loss(2.0).replace(b'"timeUnixNano":"', b'"timeUnixNano":"1234567890123456789012345678901')
+    large = loss(3.0).replace(b'"asDouble":3.0', b'"asDouble":1' + b"0" * 400)
+    assert late != loss(2.0)
+    assert large != loss(3.0)
+    journal(tmp_path, late, large, loss(1.0))
+    result = export("--openmetrics", tmp_path)
+    assert samples(result.stdout) == [("mmlog_train_loss", "1.0")]
+    assert "2 torn or corrupt lines were skipped" in result.stderr
+
+
 def test_what_text_cannot_hold_is_told(tmp_path: Path) -> None:
     """Exponential histograms and deltas are left out, with their number."""
     point = '"dataPoints":[{"timeUnixNano":"1"}]'

@@ -73,7 +73,7 @@ def _numbers() -> list[stat.Panel]:
         number(), PROMETHEUS, "Largest delay", "The age of the oldest thing not yet acknowledged.", "s"
     )
     disk = describe(number(), PROMETHEUS, "Journals", "What all ranks' journals take on disk.", "bytes")
-    share = f"{_total(DELIVERED)} / {_total(PRODUCED)}"
+    share = f"clamp_max({_total(DELIVERED)} / {_total(PRODUCED)}, 1)"
     bad = [
         describe(number(), PROMETHEUS, name, text, "locale")
         .with_target(at_the_end(f"{_total(metric)} or vector(0)", name))
@@ -129,7 +129,8 @@ def _sizes() -> timeseries.Panel:
 
 def _lost() -> table.Panel:
     text = (
-        "By signal, all ranks and attempts. Produced is the sum of all other columns: nothing is lost unseen."
+        "By signal, all ranks and attempts. Produced is the sum of all other columns: nothing is lost unseen. Only "
+        "what a killed attempt produced and could not tell is missing from it."
     )
     panel = describe(grid("Signal", descending=False), PROMETHEUS, "Where everything went", text, "locale")
     produced = f"sum by (signal) ({last(PRODUCED)})"
@@ -137,7 +138,7 @@ def _lost() -> table.Panel:
     parts = [
         f"(sum by (signal) ({last(metric)}) or {produced} * 0)" for metric in (DELIVERED, *lost.values())
     ]
-    columns_shown = {"Produced": produced, "Waiting": " - ".join([produced, *parts])}
+    columns_shown = {"Produced": produced, "Waiting": f"clamp_min({' - '.join([produced, *parts])}, 0)"}
     columns_shown |= dict(zip(("Delivered", *lost), parts, strict=True))
     shown = [("signal", "Signal")]
     for ref, (name, expression) in zip("ABCDEF", columns_shown.items(), strict=True):

@@ -76,7 +76,7 @@ class Samples:
         """Yield the samples of a request; the ends of series are none.
 
         Raises:
-            ValueError, TypeError, KeyError, AttributeError: It is no request of metrics.
+            ValueError, TypeError, KeyError, AttributeError, OverflowError: It is no request of metrics.
         """
         for group in request["resourceMetrics"]:
             resource = self._resource(group.get("resource", {}).get("attributes", ()))
@@ -94,6 +94,8 @@ class Samples:
             if int(point.get("flags", 0)) & _NO_RECORDED_VALUE:
                 continue
             time_ms = int(point["timeUnixNano"]) // _MILLISECOND_NS
+            if time_ms >> 63:
+                raise ValueError(f"timeUnixNano is {point['timeUnixNano']!r}, but it has 64 bits")
             attributes = point.get("attributes", ())
             written = repr(attributes)
             for suffix, bound, value in _histogram(point) if kind == "histogram" else _number(point):
