@@ -29,7 +29,7 @@ from tests.benchmarks.fleet_past import Past, make_past, write_past
 from tests.benchmarks.fleet_ranks import A_MACHINE, RUN, SpeakingRank, samples
 from tests.benchmarks.fleet_rows import NAME, Found, found_rows, panel_lines
 from tests.benchmarks.fleet_speaker import Pace, speak
-from tests.benchmarks.fleet_tiers import Tiers, own_metrics, size_bytes, tiers
+from tests.benchmarks.fleet_tiers import Tiers, machine_busy_s, own_metrics, size_bytes, tiers
 from tests.benchmarks.table import Row, machine, render
 
 __all__ = ["NAME", "Plan", "main", "measure", "rows"]
@@ -82,12 +82,13 @@ def measure(plan: Plan, folder: Path, variables: Mapping[str, str] | None = None
     with tiers(folder, variables or {}) as running:
         url = running.prometheus.url
         pace = Pace(plan.intervals, plan.interval_s, _write_past(plan, ranks, url))
-        began_s, before = time.time(), running.usage()
+        began_s, before, busy_s = time.time(), running.usage(), machine_busy_s()
         _say(f"speaking for {plan.ranks} ranks ...")
         spoken = speak(groups, running.target(plan.to), pace)
         said_s = time.time()
         _wait_for_records(running, plan.ranks * plan.intervals, began_s)
         drain_s, after = time.time() - said_s, running.usage()
+        busy_s = machine_busy_s() - busy_s
         stored, queues = _stored(running, began_s), _queues(url, began_s)
         _say("asking ...")
         panels = [took(url, ask) for ask in asks(AGGREGATES)] if plan.queries else []
@@ -95,7 +96,9 @@ def measure(plan: Plan, folder: Path, variables: Mapping[str, str] | None = None
         who = f"{plan.ranks} ranks each {plan.interval_s:g} s, {plan.in_request} a request, by the {plan.to}"
         own, asked = own_metrics(url), running.usage()
         disk = _snapshot(running)
-    return Found(who, spoken, stored, drain_s, before, after, asked, queues, own, disk, rules_s, panels)
+    return Found(
+        who, spoken, stored, drain_s, before, after, asked, busy_s, queues, own, disk, rules_s, panels
+    )
 
 
 def _say(text: str) -> None:

@@ -30,6 +30,7 @@ class Found:
         before: What each tier had used when the ranks began.
         after: And when everything was stored.
         asked: And when all panels were asked.
+        machine_s: CPU time that all of this machine used from `before` to `after`.
         queues: Tier -> items in its queue, at most, as it told every 15 s.
         store: Prometheus' own metrics at the end.
         disk: Bytes of chunks and index in a snapshot, and the samples and series in it.
@@ -44,6 +45,7 @@ class Found:
     before: Mapping[str, Usage]
     after: Mapping[str, Usage]
     asked: Mapping[str, Usage]
+    machine_s: float
     queues: Mapping[str, float]
     store: Mapping[str, float]
     disk: Mapping[str, int]
@@ -73,6 +75,9 @@ def found_rows(found: Found) -> Iterator[Row]:
 
 
 def _tier_rows(found: Found) -> Iterator[Row]:
+    own_s = sum(after.cpu_s - found.before[tier].cpu_s for tier, after in found.after.items())
+    yield _row("all tiers: CPU", own_s / _wall_s(found), "cores")
+    yield _row("others on this machine: CPU", max(found.machine_s - own_s, 0) / _wall_s(found), "cores")
     for tier, after in found.after.items():
         used_s = after.cpu_s - found.before[tier].cpu_s
         yield _row(f"{tier}: CPU a million points", used_s / found.spoken.points * 1e6, "s")

@@ -86,6 +86,14 @@ def read_usage(pid: int) -> Usage:
     return Usage((int(stat[11]) + int(stat[12])) / _TICKS, sizes["VmRSS"], sizes["VmHWM"])
 
 
+def machine_busy_s() -> float:
+    """The CPU time that all processes of this machine have used, others' too."""
+    user, nice, system, _idle, _iowait, irq, softirq = map(
+        int, Path("/proc/stat").read_text().split(maxsplit=8)[1:8]
+    )
+    return (user + nice + system + irq + softirq) / _TICKS
+
+
 def own_metrics(url: str) -> dict[str, float]:
     """The metrics of Prometheus itself, without labels or with them as they are written."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
