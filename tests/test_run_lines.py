@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import otel_mmlog
@@ -141,6 +141,7 @@ def test_unprintable_values(make_run: MakeRun, tmp_path: Path) -> None:
 @given(
     texts=st.lists(st.tuples(ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT), min_size=1, max_size=5),
 )
+@example(texts=[("\ud800", "\ud801", "\ud802", "\ud803")])
 def test_one_physical_line_an_event(texts: list[tuple[str, str, str, str]]) -> None:
     """Whatever is logged: one text line and one strict JSON line an event, and no raw control character."""
     with tempfile.TemporaryDirectory() as folder:
