@@ -8,16 +8,18 @@ from typing import Any, Literal
 
 from opentelemetry.sdk.trace import SpanLimits
 
-from otel_mmlog.core.checks import check_count
+from otel_mmlog.core.checks import check_choice, check_count, check_flag
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.otel.limits import read_limits
 from otel_mmlog.pipeline.levels import parse_level
-from otel_mmlog.pipeline.rank_files import Layout, check_layout, file_stem
+from otel_mmlog.pipeline.rank_files import LAYOUTS, Layout, file_stem
 from otel_mmlog.settings import Settings, export_interval_s
 from otel_mmlog.system_metrics import load_system_packages
 
 Steps = Literal["records", "every"]
 Ranks = Literal["all", "0"]
+STEPS: Mapping[Steps, str] = {"records": "one point an interval", "every": "each raw value"}
+RANKS: Mapping[Ranks, str] = {"all": "every rank has a journal", "0": "rank 0 alone has"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,7 @@ def check_options(
     ):
         raise ConfigError(f"experiment_name is {experiment_name!r}, but it is a printable, non-empty string.")
     for name in ("by_epoch", "distributed", "ignore_last", "resume", "console", "system_metrics"):
-        if not isinstance(rest[name], bool):
-            raise ConfigError(f"{name} is {rest[name]!r}, but it is True or False.")
+        check_flag(rest[name], name)
     _check_environment(settings)
     check_count(rest["interval"], "interval")
     check_count(rest["trace_ranks"], "trace_ranks")
@@ -82,9 +83,9 @@ def check_options(
         experiment_name=experiment_name,
         work_dir=_work_dir(work_dir, experiment_name),
         log_level=_level(settings, log_level),
-        layout=check_layout(rest.pop("layout")),
-        steps=_steps(rest.pop("steps")),
-        ranks=check_ranks(rest.pop("ranks")),
+        layout=check_choice(rest.pop("layout"), "layout", LAYOUTS),
+        steps=check_choice(rest.pop("steps"), "steps", STEPS),
+        ranks=check_choice(rest.pop("ranks"), "ranks", RANKS),
         config=_config(rest.pop("config")),
         processors=_processors(rest.pop("processors")),
         logger_name=_logger_name(rest.pop("logger_name")),
@@ -119,31 +120,6 @@ def _work_dir(work_dir: object, experiment_name: str) -> Path:
 def _level(settings: Settings, log_level: str | int | None) -> int:
     level = parse_level("INFO" if log_level is None else log_level, "log_level")
     return level if settings.log_level is None else parse_level(settings.log_level, "OTEL_MMLOG_LOG_LEVEL")
-
-
-def _steps(value: object) -> Steps:
-    if value == "records":
-        return "records"
-    if value == "every":
-        return "every"
-    raise ConfigError(
-        f"steps is {value!r}, but it is 'records' (one point an interval) or 'every' (each raw value)."
-    )
-
-
-def check_ranks(value: object) -> Ranks:
-    """Return whose telemetry leaves.
-
-    Raises:
-        ConfigError: It is neither of the two.
-    """
-    if value == "all":
-        return "all"
-    if value == "0":
-        return "0"
-    raise ConfigError(
-        f"ranks is {value!r}, but it is 'all' (every rank has a journal) or '0' (rank 0 alone has)."
-    )
 
 
 def _config(value: object) -> Mapping[str, Any]:

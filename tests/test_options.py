@@ -25,7 +25,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"interval": 2.5}, "interval is 2.5"),
     ({"interval": True}, "interval is True"),
     ({"trace_ranks": 0}, "trace_ranks is 0"),
-    ({"layout": "tree"}, "layout is 'tree'.*'auto', 'shared', 'separate'"),
+    ({"layout": "tree"}, "layout is 'tree'.*'auto' .*'shared' .*'separate' "),
     ({"steps": "all"}, "steps is 'all'"),
     ({"config": [1]}, r"config is \[1\]"),
     ({"processors": [7]}, r"processors is \[7\]"),

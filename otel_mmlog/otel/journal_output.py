@@ -50,29 +50,32 @@ class JournalOutput:
 
     def write_points(self, record: Record) -> None:
         """Append the points of a record whose line the log level hides."""
-        self._append_metrics(self._encoder.metrics_lines(record))
+        self._append_metrics(lambda: self._encoder.metrics_lines(record))
 
     def write_raw(self, points: list[tuple[str, float, int]]) -> None:
         """Append raw values: key of the hub, value, Unix time in nanoseconds."""
-        self._append_metrics(self._encoder.raw_metrics_lines(points))
+        self._append_metrics(lambda: self._encoder.raw_metrics_lines(points))
 
     def write_health(self, health: Health, time_ns: int) -> None:
         """Append what the rank tells of its own journal and sender."""
-        self._append_metrics(self._encoder.health_lines(health, time_ns))
+        self._append_metrics(lambda: self._encoder.health_lines(health, time_ns))
 
     def end_series(self, time_ns: int) -> None:
         """Append the end of every series of records, so that servers show the run as over at once."""
-        self._append_metrics(self._encoder.stale_lines(time_ns))
+        self._append_metrics(lambda: self._encoder.stale_lines(time_ns))
 
     def end_health(self, health: Health, time_ns: int) -> None:
         """Append the last that the rank tells of its own journal and sender, and the end of these series."""
-        lines = self._encoder.health_lines(health, time_ns)
-        self._append_metrics(lines + self._encoder.stale_health_lines(time_ns))
+        encoder = self._encoder
+        self._append_metrics(
+            lambda: encoder.health_lines(health, time_ns) + encoder.stale_health_lines(time_ns)
+        )
 
     def close(self) -> None:
         """Nothing: the run closes the journal after everything else."""
 
-    def _append_metrics(self, lines: list[EncodedLine]) -> None:
-        if self._metrics and lines:
+    def _append_metrics(self, make_lines: Callable[[], list[EncodedLine]]) -> None:
+        lines = make_lines() if self._metrics else []
+        if lines:
             self._journal.append(*lines)
             self._on_append()

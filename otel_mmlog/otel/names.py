@@ -4,11 +4,11 @@ import hashlib
 import re
 from collections.abc import Callable
 
+from otel_mmlog.core.progress import MODES, mode_of
 from otel_mmlog.otel.prometheus import metric_name
 from otel_mmlog.otel.semconv import METRIC_PREFIX, RAW_METRIC_PREFIX, RESERVED_TAGS, UNITS
 
 MAX_NAME_CHARS = 255
-_MODES = ("train/", "val/", "test/")
 _NOT_IN_A_NAME = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -23,9 +23,9 @@ class MetricNames:
         self._on_collision = on_collision
         self._names: dict[str, str] = {}
         self._owners: dict[str, str] = {}
-        for mode in _MODES:
+        for mode in MODES:
             for tag in RESERVED_TAGS:  # dashboards join on these: no tag of a user may take their names
-                self.name_for(mode.rstrip("/"), tag)
+                self.name_for(mode, tag)
 
     def name_for(self, mode: str, tag: str) -> str:
         """Return the metric of a tag: ``mmlog.train.loss`` for ``loss`` or ``train/loss`` of mode train."""
@@ -57,10 +57,9 @@ class MetricNames:
 
 def split_mode(tag: str) -> tuple[str, str]:
     """Return the mode that a tag starts with, or an empty string, and the rest of the tag."""
-    for mode in _MODES:
-        if tag.startswith(mode) and len(tag) > len(mode):
-            return mode[:-1], tag[len(mode) :]
-    return "", tag
+    mode = mode_of(tag)
+    path = tag[len(mode) + 1 :] if mode else ""
+    return (mode, path) if mode and path else ("", tag)
 
 
 def unit_of(tag: str) -> str:

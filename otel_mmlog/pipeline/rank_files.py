@@ -4,34 +4,23 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.core.rank import Rank
 from otel_mmlog.pipeline.line_file import LineFile, is_free
 
 Layout = Literal["auto", "shared", "separate"]
+LAYOUTS: Mapping[Layout, str] = {
+    "auto": "shared where all ranks see rank 0's folder",
+    "shared": "all files in the work_dir",
+    "separate": "those of other machines apart",
+}
 
 _UNSAFE = re.compile(r"[^\w.+=@-]+")
 _MAX_STEM_BYTES = 150
 _MARKER_WAIT_S = 5.0
-
-
-def check_layout(value: object) -> Layout:
-    """Return a known layout.
-
-    Raises:
-        ConfigError: It is none of the three.
-    """
-    if value == "auto":
-        return "auto"
-    if value == "shared":
-        return "shared"
-    if value == "separate":
-        return "separate"
-    raise ConfigError(f"layout is {value!r}, but it is one of 'auto', 'shared', 'separate'.")
 
 
 def file_stem(experiment_name: str) -> str:

@@ -197,8 +197,9 @@ def get_json(url: str, **query: str) -> Any:
 
 
 def post_json(url: str, body: Any) -> int:
-    """Post JSON; returns the HTTP status."""
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    """Post JSON, which may be encoded already; returns the HTTP status."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return int(answer.status)

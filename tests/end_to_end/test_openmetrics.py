@@ -3,8 +3,6 @@
 import json
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,7 @@ from otel_mmlog.otel.health import DeliveryHealth, Health
 from otel_mmlog.otel.names import MetricNames
 from otel_mmlog.otel.official import metrics_json
 from otel_mmlog.otel.resource import build_resource
-from tests.end_to_end.backends import Prometheus
+from tests.end_to_end.backends import Prometheus, post_json
 from tests.end_to_end.chain import Store, prometheus_store, running
 from tests.end_to_end.servers import program
 from tests.journals import tags
@@ -80,17 +78,7 @@ def held(prometheus: Prometheus) -> Series:
 
 def post(prometheus: Prometheus, lines: Iterable[bytes]) -> list[int]:
     """Send each line as a request; returns the HTTP statuses."""
-    return [_post(prometheus.endpoint, line) for line in lines]
-
-
-def _post(url: str, body: bytes) -> int:
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
+    return [post_json(prometheus.endpoint, line) for line in lines]
 
 
 def journal(work_dir: Path, lines: Iterable[bytes]) -> Path:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_mmlog.core.checks import check_choice
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.core.rank import Rank
 from otel_mmlog.pipeline.line_file import LineFile
 from otel_mmlog.pipeline.rank_files import (
+    LAYOUTS,
     Layout,
-    check_layout,
     file_stem,
     rank_folder,
     rank_stem,
@@ -91,9 +92,9 @@ def test_auto_without_a_marker_is_separate(tmp_path: Path) -> None:
 def test_unknown_layout() -> None:
     """The error lists the three layouts."""
     layouts: tuple[Layout, ...] = ("auto", "shared", "separate")
-    assert [check_layout(layout) for layout in layouts] == list(layouts)
-    with pytest.raises(ConfigError, match=r"layout is 'flat'.*'auto', 'shared', 'separate'"):
-        check_layout("flat")
+    assert [check_choice(layout, "layout", LAYOUTS) for layout in layouts] == list(layouts)
+    with pytest.raises(ConfigError, match=r"layout is 'flat'.*'auto' .*'shared' .*'separate' "):
+        check_choice("flat", "layout", LAYOUTS)
 
 
 def test_rank_stems(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from otel_mmlog.core.checks import check_count
+from otel_mmlog.core.checks import check_choice, check_count, check_flag
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.core.statistics import nearest
-from otel_mmlog.options import Ranks, check_ranks
-from otel_mmlog.pipeline.rank_files import Layout, check_layout
+from otel_mmlog.options import RANKS, Ranks
+from otel_mmlog.pipeline.rank_files import LAYOUTS, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,8 @@ def check_runner_options(values: dict[str, Any]) -> RunnerOptions:
             hint = f" (is {close[0]!r} meant?)" if close else ""
             raise ConfigError(f"there is no option {name!r}{hint}: there are {', '.join(map(repr, names))}")
     for name in ("distributed", "flat_history", "system_metrics"):
-        if not isinstance(values.get(name, False), bool):
-            raise ConfigError(f"{name} is {values[name]!r}, but it is True or False.")
-    check_layout(values.get("layout", "auto"))
-    check_ranks(values.get("ranks", "all"))
+        check_flag(values.get(name, False), name)
+    check_choice(values.get("layout", "auto"), "layout", LAYOUTS)
+    check_choice(values.get("ranks", "all"), "ranks", RANKS)
     check_count(values.get("trace_ranks", 64), "trace_ranks")
     return RunnerOptions(**values)
