@@ -5,10 +5,22 @@ from grafana_foundation_sdk.builders import bargauge, logs, stat, table
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.models import common as shapes
 from look import BAD, WARN, bars, describe, grid, lines, number, settings, thresholds
-from queries import LOGS, LOKI, PROMETHEUS, RUN, TEMPO, at_the_end, last, log_counts, log_lines, rows, spans
+from queries import (
+    ITER,
+    LOGS,
+    LOKI,
+    PROMETHEUS,
+    RUN,
+    TEMPO,
+    at_the_end,
+    last,
+    log_counts,
+    log_lines,
+    rows,
+    spans,
+)
 from tables import columns, merge, settings_of_a_run
 
-ITER = "mmlog_train_iter"
 BUILDS, GETS = "mmlog.registry.build", "mmlog.registry.get"
 LIFE = "mmlog[.](run|train|val|test|epoch|checkpoint[.](save|load))"
 

@@ -21,6 +21,8 @@ PICKED = f'{RUN}, rank=~"$rank"'
 LOGS = '{service_name="$experiment"} | mmlog_run_id="$run" | mmlog_run_attempt=~"$attempt"'
 SPANS = 'resource.service.name = "$experiment" && resource.mmlog.run.id = "$run"'
 
+ITER = "mmlog_train_iter"
+
 STRAGGLER_RATIO = 1.2
 """A rank that takes this many times the median is a straggler, for the alert too."""
 
@@ -45,6 +47,36 @@ def seen_by_name(matchers: str, prefix: str) -> str:
 def last(metric: str, matchers: str = RUN) -> str:
     """Return the last value of each series in the whole range, also of a run that has ended."""
     return f"last_over_time({metric}{{{matchers}}}[$__range])"
+
+
+def newest(values: str) -> str:
+    """Return those values that are of the newest attempt.
+
+    For five minutes the last values of an attempt that was killed are beside those of the one that goes on, which may
+    have resumed from an earlier step.
+    """
+    attempts = as_buckets("mmlog_run_attempt", f"group by (mmlog_run_attempt) ({last(ITER, RANK_ZERO)})")
+    return f"({values} and on (mmlog_run_attempt) topk(1, histogram_quantile(1, {attempts})))"
+
+
+def not_done_again() -> str:
+    """Return the iterations of rank 0 in each attempt, without those that a later attempt did again.
+
+    A point counts only at the step of the graph in which it came: what a killed attempt logged last must not be found
+    again when a later one has passed it.
+    """
+    iteration = f"last_over_time({ITER}{{{RANK_ZERO}}}[$__interval])"
+    still_to_come = f"min(min_over_time({ITER}{{{RANK_ZERO}}}[$__range] offset -$__range))"
+    done_again = f"{iteration} >= on () group_left () {still_to_come}"
+    return f"max by (mmlog_run_attempt) ({iteration} unless {done_again})"
+
+
+def as_buckets(label: str, series: str) -> str:
+    """Return histograms of which a quantile of 1 is a label's value as a number: the bound of the one full bucket."""
+    bounds = (("$1", label, "(.+)"), ("+Inf", "", ""))
+    return " or ".join(
+        f'label_replace({series}, "le", "{new}", "{old}", "{fits}")' for new, old, fits in bounds
+    )
 
 
 def ranks_in_rows(metric: str) -> str:

@@ -22,13 +22,16 @@ from look import (
     thresholds,
 )
 from queries import (
+    ITER,
     PICKED,
     PROMETHEUS,
     RANK_ZERO,
     RUN,
     STRAGGLER_RATIO,
+    as_buckets,
     at_the_end,
     last,
+    newest,
     over_time,
     ranks_in_rows,
     rows,
@@ -38,7 +41,6 @@ from tables import columns, merge
 
 TIME, DATA_TIME = "mmlog_train_time_seconds", "mmlog_train_data_time_seconds"
 MEMORY = "mmlog_train_memory_mebibytes"
-ITER = "mmlog_train_iter"
 BY_RANK = "rank, host_name"
 
 
@@ -60,7 +62,7 @@ def _numbers() -> list[stat.Panel]:
     count = f"count by (world_size) (group by (rank, world_size) ({seen(ITER)}))"
     share = f"count(group by (rank) ({seen(ITER)})) / {_world_size()}"
     ratio = f"max({_mean_by_rank(TIME)}) / quantile(0.5, {_mean_by_rank(TIME)})"
-    behind = f"max({seen(ITER)}) - min({seen(ITER)})"
+    behind = f"max({newest(seen(ITER))}) - min({newest(seen(ITER))})"
     steps = thresholds((1.1, WARN), (STRAGGLER_RATIO, BAD))
     ranks = describe(
         number(), PROMETHEUS, "Ranks", "Ranks that sent records, of how many there are.", "locale"
@@ -95,11 +97,8 @@ def _numbers() -> list[stat.Panel]:
 
 
 def _world_size() -> str:
-    """Return the label as a number: the bound of the only bucket that holds anything is its quantile 1."""
-    ranks = f"group by (world_size) ({seen(ITER, RANK_ZERO)})"
-    bounds = (("$1", "world_size", "(.+)"), ("+Inf", "", ""))
-    buckets = [f'label_replace({ranks}, "le", "{new}", "{old}", "{fits}")' for new, old, fits in bounds]
-    return f"scalar(histogram_quantile(1, sum by (le) ({' or '.join(buckets)})))"
+    buckets = as_buckets("world_size", f"group by (world_size) ({seen(ITER, RANK_ZERO)})")
+    return f"scalar(histogram_quantile(1, sum by (le) ({buckets})))"
 
 
 def _mean_by_rank(metric: str) -> str:
@@ -159,7 +158,7 @@ def _straggler_table() -> table.Panel:
     panel.with_target(rows(f"topk(20, {times} / scalar(quantile(0.5, {times})))"))
     panel.with_target(rows(worst, "B"))
     panel.with_target(rows(f"{_mean_by_rank(DATA_TIME)} and on ({BY_RANK}) {worst}", "C"))
-    panel.with_target(rows(f"max by ({BY_RANK}) ({last(ITER)}) and on ({BY_RANK}) {worst}", "D"))
+    panel.with_target(rows(f"max by ({BY_RANK}) ({newest(last(ITER))}) and on ({BY_RANK}) {worst}", "D"))
     steps = {"mode": "absolute", "steps": [{"value": at, "color": color} for at, color in _steps()]}
     cell = {"type": "color-background", "mode": "gradient"}
     ratio = settings(unit="none", decimals=2, thresholds=steps, custom_cellOptions=cell)
@@ -185,15 +184,15 @@ def _ratio() -> timeseries.Panel:
 def _behind() -> timeseries.Panel:
     text = "Iteration of the first and the last rank: apart where one hangs or restarts."
     panel = describe(graph(), PROMETHEUS, "Iteration", text, "locale")
-    panel.with_target(over_time(f"max({seen(ITER)})", "first"))
-    panel.with_target(over_time(f"min({seen(ITER)})", "last", "B"))
+    panel.with_target(over_time(f"max({newest(seen(ITER))})", "first"))
+    panel.with_target(over_time(f"min({newest(seen(ITER))})", "last", "B"))
     panel.with_target(over_time(seen(ITER, PICKED), "rank {{rank}}, attempt {{mmlog_run_attempt}}", "C"))
     return panel.override_by_query("A", [fixed(BLUE)]).override_by_query("B", [fixed(WARN)])
 
 
 def _loss_spread() -> timeseries.Panel:
     text = "Each rank's loss is of its own data: a rank that leaves the band sees other data, or is broken."
-    finite = f"({seen('mmlog_train_loss')} < Inf > -Inf)"
+    finite = f"({newest(seen('mmlog_train_loss'))} < Inf > -Inf)"
     panel = describe(graph(), PROMETHEUS, "Loss, spread", text)
     for ref, function, name in (("A", "avg", "mean"), ("B", "max", "highest"), ("C", "min", "lowest")):
         panel.with_target(over_time(f"{function}({finite})", name, ref))

@@ -31,6 +31,8 @@ from queries import (
     TEMPO,
     log_counts,
     log_lines,
+    newest,
+    not_done_again,
     over_time,
     rows,
     rows_over_time,
@@ -79,27 +81,27 @@ def _metric() -> QueryVariable:
 
 
 def _of_rank_zero(metric: str, title: str, text: str, unit: str) -> stat.Panel:
-    query = over_time(f"max({seen(metric, RANK_ZERO)})", title)
+    query = over_time(f"max({newest(seen(metric, RANK_ZERO))})", title)
     return describe(number(), PROMETHEUS, title, text, unit).with_target(query)
 
 
 def _numbers() -> list[stat.Panel]:
-    newest = "The newest value of rank 0; a finished run keeps its last."
+    last = "The newest value of rank 0; a finished run keeps its last."
     worst = f"max(count by (mmlog_run_attempt) ({seen(LOSS)} * 0 != 0)) or vector(0)"
-    loss = _of_rank_zero(LOSS, "Loss", f"{newest} NaN is not counted: see NaN ranks.", "none").decimals(4)
+    loss = _of_rank_zero(LOSS, "Loss", f"{last} NaN is not counted: see NaN ranks.", "none").decimals(4)
     broken = describe(
         number(), PROMETHEUS, "NaN ranks", "Most ranks at once whose loss was NaN or Inf.", "none"
     )
     return [
-        _of_rank_zero("mmlog_train_epoch", "Epoch", newest, "none"),
-        _of_rank_zero("mmlog_train_iter", "Iteration", newest, "locale"),
+        _of_rank_zero("mmlog_train_epoch", "Epoch", last, "none"),
+        _of_rank_zero("mmlog_train_iter", "Iteration", last, "locale"),
         loss.graph_mode(shapes.BigValueGraphMode.AREA),
         broken.with_target(over_time(worst, "NaN ranks"))
         .reduce_options(common.ReduceDataOptions().calcs(["max"]).values(values=False))
         .thresholds(thresholds((1, BAD))),
-        _of_rank_zero("mmlog_train_lr", "Learning rate", newest, "sci"),
-        _of_rank_zero("mmlog_train_time_seconds", "Time a step", newest, "s").decimals(3),
-        _of_rank_zero("mmlog_train_eta_seconds", "Time left", f"{newest} 0 at the end.", "s").decimals(0),
+        _of_rank_zero("mmlog_train_lr", "Learning rate", last, "sci"),
+        _of_rank_zero("mmlog_train_time_seconds", "Time a step", last, "s").decimals(3),
+        _of_rank_zero("mmlog_train_eta_seconds", "Time left", f"{last} 0 at the end.", "s").decimals(0),
         describe(
             number(), PROMETHEUS, "Ranks", "Ranks that send records at the moment, or did last.", "locale"
         ).with_target(over_time(f"count(count by (rank) ({seen('mmlog_train_iter')}))", "ranks")),
@@ -129,13 +131,15 @@ def _loss_by_time() -> timeseries.Panel:
 
 def _loss_by_step() -> xychart.Panel:
     text = (
-        "The same mean against the iteration, joined by time: attempts that repeat steps lie over each other."
+        "The same mean against the iteration of rank 0, joined by time. Steps that were done again are those of the "
+        "later attempt."
     )
     names = columns(("mmlog_run_attempt", "attempt"), ("Value #A", "iteration"), ("Value #B", "loss"))
     by_attempt = {"fields": ["attempt"], "keepFields": False, "naming": {"asLabels": True}}
     panel = describe(xychart.Panel(), PROMETHEUS, "Loss against step", text)
-    panel.with_target(rows_over_time(f"max by (mmlog_run_attempt) ({seen('mmlog_train_iter')})"))
-    panel.with_target(rows_over_time(f"avg by (mmlog_run_attempt) ({seen(LOSS)} < Inf > -Inf)", "B"))
+    mean = f"avg by (mmlog_run_attempt) ({seen(LOSS)} < Inf > -Inf)"
+    panel.with_target(rows_over_time(not_done_again()))
+    panel.with_target(rows_over_time(f"{mean} and on (mmlog_run_attempt) {not_done_again()}", "B"))
     panel.transformations(
         [merge(), names, DataTransformerConfig(id_val="partitionByValues", options=by_attempt)]
     )
