@@ -8,12 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from otel_mmlog.core.attempts import (
-    Attempt,
-    attempts_file,
-    read_attempts,
-    remember,
-)
+from otel_mmlog.core.attempts import attempts_file, next_attempt, read_attempts, remember
+from otel_mmlog.core.own_folders import make_folder
 from otel_mmlog.core.rank import Rank
 from otel_mmlog.delivery import Delivery, start_delivery
 from otel_mmlog.health import HealthWatch
@@ -78,7 +74,7 @@ def compose(
     if options.ranks == "0" and identity.rank.rank:
         settings = replace(settings, traces=False, metrics=False, logs=False, endpoints=None)
     notes = _Notes(identity.warnings)
-    _remember(options, identity, notes)
+    identity = _remember(options, settings.file_mode, identity, notes)
     resource = _make_resource(options, settings, identity, notes)
     encoder = _make_encoder(settings, identity, resource, notes)
     journal = _make_journal(options, settings, identity.rank, notes)
@@ -89,7 +85,7 @@ def compose(
     )
     tracing = _start_tracing(options, settings, identity, resource, encoder, journal, start_ns)
     journal.preface = tracing.open_starts if settings.logs else bytes
-    outputs, files = _file_outputs(options, identity, notes)
+    outputs, files = _file_outputs(options, settings.file_mode, identity, notes)
     handler = RunHandler(
         level=options.log_level,
         outputs=[journal_output, *outputs, *_console(options, settings, identity.rank)],
@@ -139,14 +135,16 @@ class _Notes:
             send(message)
 
 
-def _remember(options: Options, identity: Identity, notes: _Notes) -> None:
-    """Make the run's folder, and count this start there."""
+def _remember(options: Options, file_mode: int, identity: Identity, notes: _Notes) -> Identity:
+    """Make the run's folder, and count this start there: it is known now which attempt it is."""
     try:
         options.work_dir.mkdir(parents=True, exist_ok=True)
-        remember(options.work_dir, identity.rank.rank, Attempt(identity.run_id, identity.attempt))
+        attempt = remember(options.work_dir, identity.rank.rank, identity.run_id, file_mode)
     except OSError as error:
         notes.no_folder = True
         notes(f"work_dir {options.work_dir} cannot be written ({error}): no files are kept, training goes on")
+        attempt = next_attempt(options.work_dir, identity.rank.rank, identity.run_id)
+    return replace(identity, attempt=attempt)
 
 
 def _make_resource(options: Options, settings: Settings, identity: Identity, notes: _Notes) -> dict[str, Any]:
@@ -245,6 +243,7 @@ def _make_journal(options: Options, settings: Settings, rank: Rank, notes: _Note
             cap_bytes=settings.cap_bytes,
             segment_bytes=settings.segment_bytes,
             segment_age_s=settings.segment_age_s,
+            file_mode=settings.file_mode,
         ),
         on_fault=_ignore if muted else notes,
     )
@@ -255,7 +254,7 @@ def _make_journal(options: Options, settings: Settings, rank: Rank, notes: _Note
 
 
 def _file_outputs(
-    options: Options, identity: Identity, notes: _Notes
+    options: Options, file_mode: int, identity: Identity, notes: _Notes
 ) -> tuple[list[Output], tuple[Path, ...]]:
     rank = identity.rank
     if notes.no_folder or not writes_files(rank, level=options.log_level, distributed=options.distributed):
@@ -271,7 +270,9 @@ def _file_outputs(
     )
     render_json = JSONRenderer(rank=rank.rank, run_id=identity.run_id, attempt=identity.attempt).render
     try:
-        text_file, json_file = open_rank_files(folder, stem, rank.rank, identity.run_id)
+        if folder != options.work_dir:
+            make_folder(folder, file_mode)
+        text_file, json_file = open_rank_files(folder, stem, rank.rank, identity.run_id, file_mode)
     except OSError as error:
         notes(f"the rank's files cannot be written ({error}): the console and the journal go on")
         return [], ()

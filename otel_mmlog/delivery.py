@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from otel_mmlog.core.ages import Ages
 from otel_mmlog.sender.process import SenderProcess
 from otel_mmlog.sender.status import SenderStatus
 from otel_mmlog.settings import Settings
@@ -37,6 +39,7 @@ class Delivery:
         self._tell = tell
         self._looked_s = time.monotonic()
         self._is_behind = False
+        self._ages = Ages()
 
     def poke(self) -> None:
         """Say that there is more in the journal; never waits."""
@@ -49,24 +52,33 @@ class Delivery:
         if self._sender is None or now_s - self._looked_s < _LOOK_S:
             return
         self._looked_s = now_s
+        self._ages.look()
         status = self._sender.status()
         if status is not None:
-            self._warn(status.lag_s(time.time_ns()), status)
+            self._warn(self.lag_s(status), status)
 
     def status(self) -> SenderStatus | None:
         """What the sender told last; None without one, or before it told anything."""
         return None if self._sender is None else self._sender.status()
+
+    def lag_s(self, status: SenderStatus) -> float:
+        """Age in seconds of the oldest item that is not acknowledged; 0 if there is none."""
+        return 0.0 if status.oldest_ns is None else self._ages.age_s(status.oldest_ns)
 
     def flush(self, timeout_s: float) -> bool:
         """Whether the first hop acknowledged all that is in the journal now; True without a sender."""
         return self._sender is None or self._sender.flush(timeout_s)
 
     def settle(self) -> SenderStatus | None:
-        """Wait, for most of the time that `close` has, for all to be delivered; None without a sender."""
+        """Wait, for most of the time that `close` has, for all to be delivered.
+
+        Returns:
+            What the sender told last, ``finished`` if all was; None without a sender.
+        """
         if self._sender is None:
             return None
-        self._sender.flush(self._close_timeout_s * _SETTLE_SHARE)
-        return self._sender.status() or SenderStatus()
+        is_flushed = self._sender.flush(self._close_timeout_s * _SETTLE_SHARE)
+        return replace(self._sender.status() or SenderStatus(), finished=is_flushed)
 
     def close(self) -> bool:
         """Let the sender go; whether everything was acknowledged. True without a sender."""
@@ -93,6 +105,7 @@ def start_delivery(settings: Settings, folder: Path, tell: Callable[[str], None]
             folder,
             settings.environ,
             linger_s=settings.linger_s + _finish_s(settings.close_timeout_s),
+            file_mode=settings.file_mode,
             entry="otel_mmlog.sender_main",
             on_fault=tell,
         )

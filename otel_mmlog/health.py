@@ -46,11 +46,13 @@ class HealthWatch:
 
     def now(self) -> Health:
         """The health at this moment."""
-        return read_health(self._journal, self._faults(), self._delivery.status(), time.time_ns())
+        status = self._delivery.status()
+        lag_s = 0.0 if status is None else self._delivery.lag_s(status)
+        return read_health(self._journal, self._faults(), status, lag_s)
 
 
 def read_health(
-    journal: Journal, faults: Mapping[str, int], status: SenderStatus | None, now_ns: int
+    journal: Journal, faults: Mapping[str, int], status: SenderStatus | None, lag_s: float
 ) -> Health:
     """Put together what a run's health is; looks at no file.
 
@@ -58,13 +60,13 @@ def read_health(
         journal: Counts its items; without a sender it also knows its size, as nobody else removes anything.
         faults: Reason -> count.
         status: What the sender told last, or None.
-        now_ns: Unix time in nanoseconds.
+        lag_s: Age in seconds of the oldest item that is not acknowledged.
     """
     stats = journal.stats()
     delivery = None
     if status is not None:
         delivery = DeliveryHealth(
-            status.lag_s(now_ns), status.backlog_bytes, status.delivered, status.rejected, status.quarantined
+            lag_s, status.backlog_bytes, status.delivered, status.rejected, status.quarantined
         )
     return Health(
         produced=stats.produced,

@@ -3,7 +3,7 @@
 import socket
 from dataclasses import dataclass
 
-from otel_mmlog.core.attempts import last_run_id, next_attempt
+from otel_mmlog.core.attempts import last_run_id
 from otel_mmlog.core.rank import Rank, find_rank
 from otel_mmlog.core.run_id import find_run_id
 from otel_mmlog.options import Options
@@ -13,16 +13,23 @@ from otel_mmlog.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which run, which attempt at it, and which of its processes; ``warnings`` say what was doubtful in that."""
+    """Which run, which attempt at it, and which of its processes.
+
+    Attributes:
+        rank: The place of this process.
+        run_id: Of the run.
+        attempt: 0 until the start is remembered; see `otel_mmlog.core.attempts.remember`.
+        warnings: What was doubtful.
+    """
 
     rank: Rank
     run_id: str
-    attempt: int
+    attempt: int = 0
     warnings: tuple[str, ...] = ()
 
 
 def identify(options: Options, settings: Settings, ordinal: int, agreed: str | None = None) -> Identity:
-    """Find rank, run id and attempt.
+    """Find rank and run id.
 
     Args:
         options: The arguments of ``init``.
@@ -49,5 +56,4 @@ def identify(options: Options, settings: Settings, ordinal: int, agreed: str | N
         warnings.append(f"resume=True, but no run is remembered in {options.work_dir}: this is a new one")
     if run_id.warning is not None and rank.rank == 0:
         warnings.append(run_id.warning)
-    attempt = next_attempt(options.work_dir, rank.rank, run_id.value)
-    return Identity(rank, run_id.value, attempt, tuple(warnings))
+    return Identity(rank, run_id.value, warnings=tuple(warnings))

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace import SpanLimits
 
 from otel_mmlog.core.checks import check_choice, check_count, check_flag
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.core.shown import shown
 from otel_mmlog.otel.limits import read_limits
 from otel_mmlog.pipeline.levels import parse_level
 from otel_mmlog.pipeline.rank_files import LAYOUTS, Layout, file_stem
@@ -70,7 +71,9 @@ def check_options(
         or not experiment_name.strip()
         or not experiment_name.isprintable()
     ):
-        raise ConfigError(f"experiment_name is {experiment_name!r}, but it is a printable, non-empty string.")
+        raise ConfigError(
+            f"experiment_name is {shown(experiment_name)}, but it is a printable, non-empty string."
+        )
     for name in ("by_epoch", "distributed", "ignore_last", "resume", "console", "system_metrics"):
         check_flag(rest[name], name)
     _check_environment(settings)
@@ -113,7 +116,7 @@ def _work_dir(work_dir: object, experiment_name: str) -> Path:
     ):
         return Path(work_dir).expanduser()
     raise ConfigError(
-        f"work_dir is {work_dir!r}, but it is the path of a folder, or None for work_dirs/<experiment>."
+        f"work_dir is {shown(work_dir)}, but it is the path of a folder, or None for work_dirs/<experiment>."
     )
 
 
@@ -127,16 +130,16 @@ def _config(value: object) -> Mapping[str, Any]:
         return {}
     if isinstance(value, Mapping):
         return dict(value)
-    raise ConfigError(f"config is {value!r}, but it is a dict of the run's settings, or None.")
+    raise ConfigError(f"config is {shown(value)}, but it is a dict of the run's settings, or None.")
 
 
 def _processors(value: object) -> Sequence[Callable[..., Any]]:
     if isinstance(value, (list, tuple)) and all(callable(each) for each in value):
         return tuple(value)
-    raise ConfigError(f"processors is {value!r}, but it is a list of structlog processors (callables).")
+    raise ConfigError(f"processors is {shown(value)}, but it is a list of structlog processors (callables).")
 
 
 def _logger_name(value: object) -> str:
     if isinstance(value, str) and value and value.isprintable():
         return value
-    raise ConfigError(f"logger_name is {value!r}, but it is a printable, non-empty string.")
+    raise ConfigError(f"logger_name is {shown(value)}, but it is a printable, non-empty string.")

@@ -49,7 +49,7 @@ class RunBase:
         self._error: BaseException | None = None
         self._events = RunEvents(parts)
         self.run_id = identity.run_id
-        self.attempt = identity.attempt
+        self.attempt = parts.identity.attempt
         self.rank = identity.rank.rank
         self.world_size = identity.rank.world_size
         self.work_dir = options.work_dir

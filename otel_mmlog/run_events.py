@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from otel_mmlog.compose import Parts
+from otel_mmlog.core.masking import masked
 from otel_mmlog.core.record import Record
 from otel_mmlog.otel.semconv import EVENT_EXCEPTION, EVENT_RUN_CONFIG, EVENT_SCALARS, record_event
 from otel_mmlog.pipeline.events import BARE, EVENT_DICT, EVENT_NAME, RECORD
@@ -70,7 +71,7 @@ class RunEvents:
         self.send(logging.INFO, shown, {**scalars, "step": step, EVENT_NAME: EVENT_SCALARS, BARE: True})
 
     def send_config(self, config: Mapping[str, Any], *, bare: bool = False) -> None:
-        """Send the run's settings as an event, where they changed since the last time.
+        """Send the run's settings, secrets masked, as an event, where they changed since the last time.
 
         Args:
             config: Name -> value.
@@ -78,10 +79,11 @@ class RunEvents:
         """
         if not config:
             return
-        rendered = to_json({"config": plain(config)})
+        shown = masked(config)
+        rendered = to_json({"config": plain(shown)})
         if rendered != self._sent_config:
             self._sent_config = rendered
-            event = {"config": dict(config), EVENT_NAME: EVENT_RUN_CONFIG, BARE: bare}
+            event = {"config": shown, EVENT_NAME: EVENT_RUN_CONFIG, BARE: bare}
             self.send(logging.INFO, "Config", event)
 
     def send_uncaught(self, error: BaseException, where: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from otel_mmlog.core.segments import PART, segment_paths
 from otel_mmlog.otel.journal import Journal
+from otel_mmlog.otel.journal_settings import JournalSettings
 from otel_mmlog.otel.recovery import recover
 from otel_mmlog.sender import child
 
@@ -21,7 +22,9 @@ def end_spans(folder: Path) -> bool:
     Returns:
         Whether no segment is open any more; else its process lives, or has not quite ended.
     """
-    journal = Journal(folder)
+    if not folder.is_dir():
+        return True
+    journal = Journal(folder, settings=JournalSettings(file_mode=folder.stat().st_mode & 0o666))
     try:
         recover(folder, journal.append)
     finally:

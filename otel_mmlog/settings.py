@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ SEGMENT_AGE_S = 300.0
 CLOSE_TIMEOUT_S = 3.0
 LINGER_S = 60.0
 EXPORT_INTERVAL_MS = 10_000
+FILE_MODES = ("0600", "0640", "0644", "0660", "0664")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Settings:
             endpoint, where others have one, is not journalled: nobody would ever take it away.
         close_timeout_s: ``OTEL_MMLOG_CLOSE_TIMEOUT``: what the end of a run may wait for its delivery.
         linger_s: ``OTEL_MMLOG_LINGER``: what the sender may go on for after that, alone.
+        file_mode: ``OTEL_MMLOG_FILE_MODE``: who else may read, or write, the files of a run.
         color: False where ``NO_COLOR`` or ``TERM=dumb`` forbid colour, True where ``FORCE_COLOR`` asks for it,
             None where the terminal decides.
         environ: The whole environment, for the parts that read a family of variables.
@@ -59,8 +61,9 @@ class Settings:
     endpoints: Mapping[Signal, Endpoint] | None
     close_timeout_s: float
     linger_s: float
+    file_mode: int
     color: bool | None
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
 
 
 def environment() -> dict[str, str]:
@@ -94,6 +97,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         endpoints=endpoints,
         close_timeout_s=_at_least(environ, "OTEL_MMLOG_CLOSE_TIMEOUT", 0, CLOSE_TIMEOUT_S),
         linger_s=_at_least(environ, "OTEL_MMLOG_LINGER", 0, LINGER_S),
+        file_mode=_file_mode(environ),
         color=_color(environ),
         environ=environ,
     )
@@ -165,6 +169,16 @@ def _folder(environ: Mapping[str, str], name: str) -> Path | None:
     if "\x00" in text:
         raise ConfigError(f"{name}={text!r} is not a path. Set it to a folder, or unset it.")
     return Path(text).expanduser()
+
+
+def _file_mode(environ: Mapping[str, str]) -> int:
+    text = environ.get("OTEL_MMLOG_FILE_MODE", "").strip() or FILE_MODES[0]
+    if text.zfill(4) not in FILE_MODES:
+        raise ConfigError(
+            f"OTEL_MMLOG_FILE_MODE={text!r} is not one of {', '.join(FILE_MODES)}. Set it to who may read and write "
+            f"the files of a run, or unset it for {FILE_MODES[0]}."
+        )
+    return int(text, 8)
 
 
 def _color(environ: Mapping[str, str]) -> bool | None:

@@ -24,7 +24,7 @@ def closing_lines(
         parts: What the run is made of.
         records: How many records it made.
         rejected: Scalars that were no numbers, by name.
-        status: What the sender told last, or None without one.
+        status: What the sender told last, ``finished`` if all is delivered; None without one.
     """
     counts = parts.handler.counts
     warnings = counts[logging.WARNING]
@@ -51,9 +51,11 @@ def _delivery_line(parts: Parts, status: SenderStatus) -> str:
     delivered = ", ".join(f"{status.delivered.get(signal, 0)} {name}" for signal, name in _SIGNALS)
     lost = [(status.rejected, "rejected"), (status.quarantined, "quarantined")]
     refused = "".join(f"; {sum(counts.values())} {word}" for counts, word in lost if any(counts.values()))
-    if not status.backlog_bytes:
+    if status.finished:
         return f"Delivered: {delivered}{refused}"
     why = f" ({status.reasons()})" if status.troubles else ""
     later = "the sender goes on for a while; after that: " if parts.delivery.lingers else ""
     command = f"otel-mmlog send {shlex.quote(str(parts.journal.folder))}"
-    return f"Delivered: {delivered}{refused}; {status.backlog_bytes} bytes left{why}: {later}{command}"
+    # The sender may not have told of the last lines yet.
+    left = f"{status.backlog_bytes} bytes" if status.backlog_bytes else "the rest"
+    return f"Delivered: {delivered}{refused}; {left} left{why}: {later}{command}"

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
@@ -17,6 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.otel.gpus import find_gpus, observe_gpus
 from otel_mmlog.otel.guarded_meter import GuardedMeters
+from otel_mmlog.otel.providers import RunMeterProvider
 from otel_mmlog.otel.run_points import RunPointExporter
 from otel_mmlog.otel.semconv import SCOPE_NAME
 
@@ -118,7 +118,7 @@ class SystemMetrics:
         try:
             reader = PeriodicExportingMetricReader(self._exporter, math.inf)  # no thread, nothing at a fork
             views = [View(instrument_name="system.cpu.time", attribute_keys={"state"})]  # the sum of all CPUs
-            provider = MeterProvider([reader], self._resource, shutdown_on_exit=False, views=views)
+            provider = RunMeterProvider([reader], self._resource, shutdown_on_exit=False, views=views)
             meters = GuardedMeters(provider, self._note)
             _observe_system(meters, self._config)
             nvml = self._observe_gpus(meters) if self._machine else None

@@ -40,8 +40,11 @@ class Termination:
         self._waits = False
 
     def install(self) -> None:
-        """Take SIGTERM, if this is the main thread and the signal would end the process."""
-        if not _is_main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        """Take SIGTERM, if this is the main thread and the signal would end the process.
+
+        The first process of a container is one that it would not end: without a handler the kernel keeps it from it.
+        """
+        if not _is_main_thread() or os.getpid() == 1 or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
             return
         signal.signal(signal.SIGTERM, self._handle)
         forget = weakref.WeakMethod(self.remove)

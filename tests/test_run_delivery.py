@@ -167,6 +167,26 @@ def test_end_with_a_failing_endpoint(tmp_path: Path, receiver: FakeReceiver, kin
     assert segments(tmp_path)
 
 
+def test_end_without_time_says_that_something_is_left(
+    tmp_path: Path,
+    receiver: FakeReceiver,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """What the sender told before the last lines came is not what close says."""
+    monkeypatch.setenv(ENDPOINT, receiver.http_endpoint)
+    monkeypatch.setenv("OTEL_MMLOG_CLOSE_TIMEOUT", "0")
+    run = otel_mmlog.init("tmp", work_dir=tmp_path)
+    run.logger.info("one")
+    assert run.flush()
+    receiver.answer(503, times=None)
+    run.logger.info("two")
+    assert not run.close()
+    line = close_line(capfd.readouterr().out)
+    assert " left" in line
+    assert f"otel-mmlog send {tmp_path / 'otlp' / 'rank0000'}" in line
+
+
 def test_captured_output_ends_with_the_job(tmp_path: Path) -> None:
     """Whoever reads the job's output sees its end when the job ends, though the sender goes on."""
     source = BEGIN + "run.log(loss=1.0)\nrun.close()"

@@ -220,3 +220,39 @@ def test_fork_that_leaves_a_loop(tmp_path: Path) -> None:
     points = read_journals(tmp_path).points
     loss = [point.value for point in points if point.name == "mmlog.train.loss" and not point.flags]
     assert loss == [4.5]
+
+
+LATE_IMPORT = (
+    BEGIN.replace("interval=1", "console=False, system_metrics=True")
+    + """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks beside threads
+time.sleep(0.3)  # the thread that measures has made its provider
+assert "concurrent.futures.thread" not in sys.modules
+import concurrent.futures.thread
+child = os.fork()
+if child == 0:
+    with run.span("part"):
+        run.logger.info("child", threads=len(os.listdir("/proc/self/task")))
+    os._exit(0)
+ended = (0, 0)
+while ended == (0, 0) and time.monotonic() < started_s + 20:
+    time.sleep(0.01)
+    ended = os.waitpid(child, os.WNOHANG)
+if ended == (0, 0):
+    os.kill(child, signal.SIGKILL)
+assert ended == (child, 0), ended
+run.close()
+"""
+).replace("import os,", "import time; started_s = time.monotonic(); import os,")
+
+
+def test_fork_after_a_late_import_of_pools(tmp_path: Path) -> None:
+    """A child does not hang, starts no thread, and its spans are of the same process as its lines."""
+    done = run_python(LATE_IMPORT, tmp_path)
+    assert done.returncode == 0, done.stderr
+    journals = read_journals(tmp_path)
+    (line,) = [log for log in journals.logs if str(log.body).startswith("child")]
+    (span,) = [span for span in journals.spans if span.name == "part"]
+    assert line.attributes["threads"] == 1
+    assert (span.status, span.resource) == (0, line.resource)

@@ -2,6 +2,7 @@
 
 import random
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.conftest import MakeRun
 from tests.journals import events, json_lines, read_journals, records
-from tests.processes import BEGIN, run_python
+from tests.processes import BEGIN, environment, python_command, run_python
 from tests.test_run_faults import LOOP, printed, written
 
 TERMINATE = "os.kill(os.getpid(), signal.SIGTERM); time.sleep(10)"
@@ -135,3 +136,27 @@ def test_sigterm_of_a_forked_child(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert events(tmp_path) == []
     assert [span.status for span in read_journals(tmp_path).spans] == [0]
+
+
+FIRST_OF_A_CONTAINER = (
+    BEGIN
+    + """
+assert os.getpid() == 1
+for value in run.train(range(3)):
+    run.log(loss=float(value))
+    os.kill(1, signal.SIGTERM)
+assert not run.closed
+run.close()
+"""
+)
+
+
+def test_sigterm_of_the_first_process_of_a_container(tmp_path: Path) -> None:
+    """SIGTERM does not end it, as without us, and so it does not end its run."""
+    container = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*container, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system does not let us make a pid namespace")
+    command = [*container, *python_command(FIRST_OF_A_CONTAINER, tmp_path)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [record["iter"] for record in records(tmp_path)] == [1, 2, 3]

@@ -64,6 +64,24 @@ def test_wrong_numbers_are_named(name: str, value: str) -> None:
         read_settings({name: value})
 
 
+@pytest.mark.parametrize(("text", "mode"), [("", 0o600), ("640", 0o640), ("0660", 0o660), (" 0644 ", 0o644)])
+def test_file_mode(text: str, mode: int) -> None:
+    """Who may read and write a run's files, as chmod writes it."""
+    assert read_settings({"OTEL_MMLOG_FILE_MODE": text}).file_mode == mode
+
+
+@pytest.mark.parametrize("text", ["0777", "0602", "0400", "0o600", "rw-------", "-600", "1660", "6_0_0"])
+def test_file_modes_that_make_no_sense(text: str) -> None:
+    """Anything but the five modes is an error that names them."""
+    with pytest.raises(ConfigError, match=r"OTEL_MMLOG_FILE_MODE.*0600, 0640, 0644, 0660, 0664"):
+        read_settings({"OTEL_MMLOG_FILE_MODE": text})
+
+
+def test_settings_show_no_environment() -> None:
+    """The repr of the settings has none of the variables, one of which may be a secret."""
+    assert "hunter2" not in repr(read_settings({"AWS_SECRET_ACCESS_KEY": "hunter2"}))
+
+
 def test_journal_folder() -> None:
     """The journal's folder may start with ``~``; a NUL in it is refused."""
     assert read_settings({"OTEL_MMLOG_JOURNAL_DIR": "~/j"}).journal_dir == Path("~/j").expanduser()

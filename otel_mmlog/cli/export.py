@@ -124,7 +124,8 @@ def _new_file(path: Path | None) -> Iterator[IO[str]]:
         raise click.UsageError(f"{path} exists: give the name of a new file, or remove it")
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        part.unlink(missing_ok=True)
+        with part.open("x", encoding="utf-8") as file:
             yield file
         part.rename(path)
     finally:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from otel_mmlog.core.own_folders import is_own
 from otel_mmlog.core.segments import parse_name
 from otel_mmlog.sender.reader import JournalReader
 from otel_mmlog.sender.types import Signal
@@ -64,7 +65,12 @@ def _below(path: Path) -> list[Path]:
     if _is_journal(path):
         return [path]
     found = [*path.glob(f"otlp/{_RANKS}"), *path.glob(_RANKS), *path.glob(f"*/otlp/{_RANKS}")]
-    return sorted(folder for folder in found if folder.is_dir() and _is_journal(folder))
+    return sorted(folder for folder in found if _is_own(folder, path) and _is_journal(folder))
+
+
+def _is_own(folder: Path, base: Path) -> bool:
+    """Whether no part of a path below what the user named was put there by somebody else."""
+    return all(is_own(part) for part in (folder, *folder.parents) if base in part.parents)
 
 
 def _is_journal(path: Path) -> bool:

@@ -1,14 +1,29 @@
 """``otel-mmlog``: the entry point, and how an error looks."""
 
+from typing import Any
+
 import click
 
 from otel_mmlog._version import __version__
 from otel_mmlog.cli.export import export
 from otel_mmlog.cli.run import run
 from otel_mmlog.cli.send import send
+from otel_mmlog.core.escape import escape
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Group(click.Group):
+    """Shows what it says of a mistake on one line: there may be anything in a folder's name."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = escape(error.message)  # type: ignore[misc]  # click has no other way
+            raise
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="otel-mmlog")
 def main() -> None:
     """Logs, metrics and traces of model training.

@@ -12,6 +12,7 @@ from rich.progress import DownloadColumn
 from otel_mmlog.cli.journals import count_waiting
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.table import table
+from otel_mmlog.core.escape import escape
 from otel_mmlog.sender.drain import drain
 from otel_mmlog.sender.status import SenderStatus
 from otel_mmlog.sender.types import SIGNALS, Signal, Transport
@@ -75,7 +76,7 @@ def send_journals(
 
 def say(console: Console, text: str) -> None:
     """Print a sentence as it is, on one line."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(escape(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def _outcome(
@@ -99,8 +100,8 @@ def _outcome(
     reasons: dict[str, list[str]] = {}
     for signal, trouble in status.troubles.items():
         reasons.setdefault(trouble.detail, []).append(signal)
-    lines += [f"{', '.join(names)}: {detail}" for detail, names in reasons.items()]
-    lines += [f"{folder} is held by another sender: that one sends it" for folder in busy]
+    lines += [f"{', '.join(names)}: {escape(detail)}" for detail, names in reasons.items()]
+    lines += [f"{escape(str(folder))} is held by another sender: that one sends it" for folder in busy]
     if skipped_lines:
         lines.append(f"{skipped_lines} torn or corrupt lines were skipped.")
     if any(status.quarantined.values()):

@@ -1,11 +1,18 @@
 """What a work_dir remembers of the runs that started in it: one small file a rank, appended at each start."""
 
+import fcntl
 import json
 import os
+import time
 from pathlib import Path
 from typing import NamedTuple
 
+from otel_mmlog.core.own_folders import PRIVATE, make_folder
+from otel_mmlog.core.plain_files import open_plain, read_plain
+
 FOLDER = ".mmlog"
+_LOCK_TRIES = 200
+_LOCK_PAUSE_S = 0.005
 
 
 class Attempt(NamedTuple):
@@ -23,7 +30,8 @@ def attempts_file(work_dir: Path, rank: int) -> Path:
 def read_attempts(path: Path) -> list[Attempt]:
     """The remembered starts, oldest first; lines that do not parse are passed over."""
     try:
-        lines = path.read_bytes().splitlines()
+        with read_plain(path) as file:
+            lines = file.read().splitlines()
     except OSError:
         return []
     return [attempt for attempt in map(_parse, lines) if attempt is not None]
@@ -45,23 +53,42 @@ def next_attempt(work_dir: Path, rank: int, run_id: str) -> int:
     return sum(known.run_id == run_id for known in read_attempts(attempts_file(work_dir, rank)))
 
 
-def remember(work_dir: Path, rank: int, attempt: Attempt) -> None:
-    """Append a start.
+def remember(work_dir: Path, rank: int, run_id: str, file_mode: int = PRIVATE) -> int:
+    """Append a start; a new folder is made for files of that mode.
+
+    Returns:
+        Which attempt it is; of two starts at once, each is another one.
 
     Raises:
         OSError: The folder cannot be written.
     """
     path = attempts_file(work_dir, rank)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    line = json.dumps({"run_id": attempt.run_id, "attempt": attempt.attempt}).encode() + b"\n"
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    make_folder(path.parent, file_mode)
+    descriptor = open_plain(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
+        _lock(descriptor)
+        attempt = next_attempt(work_dir, rank, run_id)
+        line = json.dumps({"run_id": run_id, "attempt": attempt}).encode() + b"\n"
         size_bytes = os.fstat(descriptor).st_size
         if size_bytes and os.pread(descriptor, 1, size_bytes - 1) != b"\n":  # a crash tore the last start
             line = b"\n" + line
         os.write(descriptor, line)
     finally:
         os.close(descriptor)
+    return attempt
+
+
+def _lock(descriptor: int) -> None:
+    """Let no other start count meanwhile; one that was stopped right there is not waited for."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE_S)
+        except OSError:  # a file system without locks
+            return
+        else:
+            return
 
 
 def _parse(line: bytes) -> Attempt | None:

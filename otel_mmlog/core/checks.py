@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.core.shown import shown
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -16,7 +17,7 @@ def check_count(value: object, name: str, minimum: int = 1) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool) and value >= minimum:
         return value
-    raise ConfigError(f"{name} is {value!r}, but it is a whole number of at least {minimum}.")
+    raise ConfigError(f"{name} is {shown(value)}, but it is a whole number of at least {minimum}.")
 
 
 def check_flag(value: object, name: str) -> bool:
@@ -27,7 +28,7 @@ def check_flag(value: object, name: str) -> bool:
     """
     if isinstance(value, bool):
         return value
-    raise ConfigError(f"{name} is {value!r}, but it is True or False.")
+    raise ConfigError(f"{name} is {shown(value)}, but it is True or False.")
 
 
 def check_choice(value: object, name: str, choices: Mapping[Choice, str]) -> Choice:
@@ -45,4 +46,4 @@ def check_choice(value: object, name: str, choices: Mapping[Choice, str]) -> Cho
         if isinstance(value, str) and value == choice:
             return choice
     meanings = [f"{choice!r} ({meaning})" for choice, meaning in choices.items()]
-    raise ConfigError(f"{name} is {value!r}, but it is {', '.join(meanings[:-1])} or {meanings[-1]}.")
+    raise ConfigError(f"{name} is {shown(value)}, but it is {', '.join(meanings[:-1])} or {meanings[-1]}.")

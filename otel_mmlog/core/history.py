@@ -1,5 +1,6 @@
 """The history of one scalar: mmengine's ``HistoryBuffer`` at a cost that does not grow with its length."""
 
+import contextlib
 import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
@@ -243,6 +244,8 @@ class HistoryBuffer:
 def _numbers(values: Sequence[Any] | Array, what: str, max_length: int) -> Array:
     """A new flat array of the latest real numbers of `values`."""
     array = np.array(values).ravel()
+    if array.dtype == object:
+        array = _as_floats(array)
     if array.dtype.kind not in "biuf":
         raise ScalarError(f"{what} must hold real numbers, got {array.dtype} from a {type(values).__name__}")
     if len(array) > max_length:
@@ -251,6 +254,14 @@ def _numbers(values: Sequence[Any] | Array, what: str, max_length: int) -> Array
             stacklevel=3,
         )
         array = array[-max_length:].copy()
+    return array
+
+
+def _as_floats(array: Array) -> Array:
+    """Integers above 64 bits as floats; what is anything else stays as it is."""
+    if all(type(value) is int for value in array):
+        with contextlib.suppress(OverflowError):  # above all floats: no number for our purposes
+            return np.array([float(value) for value in array])
     return array
 
 

@@ -1,7 +1,6 @@
 """Where every part of a training process leaves its scalars and facts: mmengine's ``MessageHub``."""
 
 import logging
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
@@ -11,10 +10,10 @@ import numpy as np
 from otel_mmlog.core import hub_state
 from otel_mmlog.core.errors import ScalarError
 from otel_mmlog.core.history import HistoryBuffer
+from otel_mmlog.core.shown import shown
 from otel_mmlog.core.tensors import PENDING_MAX, PendingTensors, is_on_device, plain_number
 
 _log = logging.getLogger(__name__)
-_lock = threading.RLock()
 _H = TypeVar("_H", bound="MessageHub")
 _NUMBERS = frozenset({float, int, bool})
 _NO_INTS = np.empty(0, np.int64)
@@ -80,13 +79,12 @@ class MessageHub:
         """The hub of this name; made, with these arguments, if there is none."""
         if not isinstance(name, str):
             raise ScalarError(f"a hub's name must be a string, got {name!r}")
-        with _lock:
-            if name not in cls._instance_dict:
-                cls._instance_dict[name] = cls(name=name, **kwargs)
-            elif kwargs:
-                _log.warning("the hub %r exists already: %s are ignored", name, sorted(kwargs))
-            instance: _H = cls._instance_dict[name]
-            return instance
+        instance: _H | None = cls._instance_dict.get(name)
+        if instance is None:  # no lock: a fork may find it held by a thread that the child does not have
+            instance = cls._instance_dict.setdefault(name, cls(name=name, **kwargs))
+        elif kwargs:
+            _log.warning("the hub %r exists already: %s are ignored", name, sorted(kwargs))
+        return instance
 
     @classmethod
     def get_current_instance(cls: type[_H]) -> _H:
@@ -94,11 +92,8 @@ class MessageHub:
         if cls._followed is not None:
             followed: _H = cls._followed()
             return followed
-        with _lock:
-            if not cls._instance_dict:
-                return cls.get_instance("mmengine")
-            instance: _H = next(reversed(cls._instance_dict.values()))
-            return instance
+        instance: _H | None = next(iter(reversed(list(cls._instance_dict.values()))), None)
+        return cls.get_instance("mmengine") if instance is None else instance
 
     @classmethod
     def follow(cls, provider: Callable[[], Any] | None) -> None:
@@ -113,8 +108,7 @@ class MessageHub:
     @classmethod
     def remove_instance(cls, name: str) -> None:
         """Forget the hub of this name; nothing happens if there is none."""
-        with _lock:
-            cls._instance_dict.pop(name, None)
+        cls._instance_dict.pop(name, None)
 
     def update_scalar(self, key: str, value: Any, count: int = 1, resumed: bool = True) -> None:  # noqa: FBT001, FBT002 - mmengine's signature
         """Append a value to the history of `key`, which the first value creates.
@@ -154,7 +148,7 @@ class MessageHub:
     def _update(self, key: str, value: Any, count: Any, *, resumed: bool, weighted: bool) -> None:
         count = plain_number(count)
         if isinstance(count, float):
-            raise ScalarError(f"the count of {key!r} must be an int, got {count!r}")
+            raise ScalarError(f"the count of {key!r} must be an int, got {shown(count)}")
         if count != 1 and self._is_other_kind(key, weighted=weighted):
             value = value * count if weighted else value / count
         deferred = self._is_deferred(value)
@@ -186,13 +180,13 @@ class MessageHub:
     def update_scalars(self, log_dict: Mapping[str, Any], resumed: bool = True) -> None:  # noqa: FBT001, FBT002 - mmengine's signature
         """`update_scalar` for each item: a number, or a dict with ``value`` and perhaps ``count``."""
         if not isinstance(log_dict, dict):
-            raise ScalarError(f"log_dict must be a dict of name and value, got {log_dict!r}")
+            raise ScalarError(f"log_dict must be a dict of name and value, got {shown(log_dict)}")
         for name, item in log_dict.items():
             if not isinstance(item, dict):
                 self.update_scalar(name, item, 1, resumed)
                 continue
             if "value" not in item:
-                raise ScalarError(f"the dict given for {name!r} needs the key 'value', got {item!r}")
+                raise ScalarError(f"the dict given for {name!r} needs the key 'value', got {shown(item)}")
             self.update_scalar(name, item["value"], item.get("count", 1), resumed)
 
     def update_info(self, key: str, value: Any, resumed: bool = True) -> None:  # noqa: FBT001, FBT002 - mmengine's signature
@@ -203,7 +197,7 @@ class MessageHub:
     def update_info_dict(self, info_dict: Mapping[str, Any], resumed: bool = True) -> None:  # noqa: FBT001, FBT002 - mmengine's signature
         """`update_info` for each item."""
         if not isinstance(info_dict, dict):
-            raise ScalarError(f"info_dict must be a dict of key and value, got {info_dict!r}")
+            raise ScalarError(f"info_dict must be a dict of key and value, got {shown(info_dict)}")
         for key, value in info_dict.items():
             self.update_info(key, value, resumed)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from otel_mmlog.core.progress import Progress
+from otel_mmlog.core.shown import line_text
 from otel_mmlog.core.tensors import is_tensor
 
 _LONGEST_ETA_S = 86_400 * 999_999_999
@@ -101,7 +102,7 @@ def _duration(seconds: float) -> str:
 
 
 def _number(value: Any, spec: str) -> str:
-    return format(value, spec) if isinstance(value, float) else f"{value}"
+    return format(value, spec) if isinstance(value, float) else line_text(value, format)
 
 
 def _as_float(value: Any, num_digits: int, kind: str) -> str:
@@ -109,9 +110,11 @@ def _as_float(value: Any, num_digits: int, kind: str) -> str:
     return (
         f"{float(value):.{num_digits}{kind}}"
         if isinstance(value, (int, float, np.number, np.bool_))
-        else f"{value}"
+        else line_text(value, format)
     )
 
 
 def _metric(value: Any, spec: str) -> str:
-    return f"\n{value}\n" if isinstance(value, np.ndarray) or is_tensor(value) else _number(value, spec)
+    if isinstance(value, np.ndarray) or is_tensor(value):
+        return f"\n{line_text(value, format)}\n"
+    return _number(value, spec)

@@ -12,6 +12,7 @@ from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.core.history import HistoryBuffer
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import MODES, Progress
+from otel_mmlog.core.shown import shown
 from otel_mmlog.core.statistics import Statistic
 from otel_mmlog.core.unseen import UnseenSource, unseen_sources
 from otel_mmlog.core.window import Rule, WindowLengths, check_methods, parse_rules
@@ -94,20 +95,22 @@ class ProcessorBase:
 
 def _int(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{name} must be an int of at least {least}, got {value!r}")
+        raise ConfigError(f"{name} must be an int of at least {least}, got {shown(value)}")
     return value
 
 
 def _bool(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ConfigError(f"{name} must be True or False, got {value!r}")
+        raise ConfigError(f"{name} must be True or False, got {shown(value)}")
     return value
 
 
 def _pattern(value: Any) -> re.Pattern[str]:
     if not isinstance(value, (str, re.Pattern)):
-        raise ConfigError(f"mean_pattern must be a regular expression, got {value!r}")
+        raise ConfigError(f"mean_pattern must be a regular expression, got {shown(value)}")
     try:
         return re.compile(value)
     except re.error as error:
-        raise ConfigError(f"mean_pattern must be a regular expression, got {value!r}: {error}") from error
+        raise ConfigError(
+            f"mean_pattern must be a regular expression, got {shown(value)}: {error}"
+        ) from error

@@ -34,6 +34,9 @@ class Rank:
         return self.local_world_size >= self.world_size
 
 
+_MAX_DIGITS = 9  # beyond some thousand Python refuses to read them
+
+
 class _Launcher(NamedTuple):
     source: str
     present: str
@@ -133,7 +136,7 @@ def _number(environ: Mapping[str, str], names: tuple[str, ...], *, minimum: int)
     for name in names:
         if name in environ:
             text = environ[name]
-            if text.strip().isdecimal() and int(text) >= minimum:
+            if text.strip().isdecimal() and len(text) <= _MAX_DIGITS and int(text) >= minimum:
                 return int(text)
             raise ConfigError(
                 f"{name}={text!r} is not a whole number of at least {minimum}. Set it as torchrun does, or unset it."
@@ -148,6 +151,6 @@ def _optional(environ: Mapping[str, str], names: tuple[str, ...]) -> int | None:
     """The first plain number among the variables; Slurm's ``4(x2)`` counts as 4, ``4,2`` as unknown."""
     for name in names:
         text = environ.get(name, "").split("(")[0].strip()
-        if text.isdecimal():
+        if text.isdecimal() and len(text) <= _MAX_DIGITS:
             return int(text)
     return None

@@ -11,9 +11,11 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
+
+from otel_mmlog.core.plain_files import open_plain
 
 PART: Final = ".part"
 
@@ -55,6 +57,17 @@ def start_stamp(time_ns: int) -> str:
     seconds, rest_ns = divmod(time_ns, 1_000_000_000)
     moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
     return f"{moment:%Y%m%dT%H%M%S}_{rest_ns // 1000:06d}"
+
+
+def next_start(folder: Path, time_ns: int) -> str:
+    """The stamp of a Unix time; that behind the newest in the folder, if the clock was set back since."""
+    stamp = start_stamp(time_ns)
+    with contextlib.suppress(OSError, ValueError, OverflowError):
+        newest = max((name.start for path in folder.iterdir() if (name := parse_name(path.name))), default="")
+        if newest >= stamp:
+            moment = datetime.strptime(newest, "%Y%m%dT%H%M%S_%f").replace(tzinfo=timezone.utc)
+            return f"{moment + timedelta(microseconds=1):%Y%m%dT%H%M%S_%f}"
+    return stamp
 
 
 def segment_paths(folder: Path) -> list[Path]:
@@ -102,7 +115,7 @@ def claim(path: Path) -> Iterator[int | None]:
     Nobody else can claim the file meanwhile.
     """
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = open_plain(path, os.O_RDWR | os.O_NOFOLLOW)
     except OSError:
         yield None
         return

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from otel_mmlog.core.errors import ScalarError
+from otel_mmlog.core.shown import shown
 
 Number = bool | int | float
 
@@ -31,7 +32,7 @@ def plain_number(value: Any) -> Number:
         return float(value) if isinstance(value, float) else int(value)
     else:
         raise ScalarError(
-            f"a scalar must be one number, got {value!r} of type {type(value).__name__}: {_ADVICE}"
+            f"a scalar must be one number, got {shown(value)} of type {type(value).__name__}: {_ADVICE}"
         )
     if size != 1:
         raise ScalarError(
@@ -46,7 +47,7 @@ def _item(value: Any) -> Number:
         number = float(number)
     if type(number) not in (float, int, bool):
         raise ScalarError(
-            f"a scalar must be a real number, got {number!r} of type {type(number).__name__}: {_ADVICE}"
+            f"a scalar must be a real number, got {shown(number)} of type {type(number).__name__}: {_ADVICE}"
         )
     return number  # type: ignore[no-any-return]  # narrowed by the exact type
 

@@ -1,11 +1,13 @@
 """The rules of ``custom_cfg``: the only place that reads them, and that says what is wrong with one."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn, cast
 
 from otel_mmlog.core.errors import RuleError, RuleTypeError
 from otel_mmlog.core.record import CURRENT, Source
+from otel_mmlog.core.shown import shown
 from otel_mmlog.core.statistics import BUILTIN_ARGUMENTS, Statistic, call_mistake, nearest, unknown_statistic
 
 WindowSize = int | Literal["epoch", "global"] | None
@@ -85,7 +87,7 @@ def parse_rules(custom_cfg: Sequence[Mapping[str, Any]] | None, *, by_epoch: boo
         return ()
     if not isinstance(custom_cfg, (list, tuple)):
         raise RuleTypeError(
-            f"custom_cfg must be a list of dicts, got {custom_cfg!r} of type {type(custom_cfg).__name__}: "
+            f"custom_cfg must be a list of dicts, got {shown(custom_cfg)} of type {type(custom_cfg).__name__}: "
             "write [dict(data_src='loss', method_name='mean', window_size=100, log_name='loss_100')]"
         )
     rules = tuple(_parse_rule(index, entry, by_epoch=by_epoch) for index, entry in enumerate(custom_cfg))
@@ -94,8 +96,7 @@ def parse_rules(custom_cfg: Sequence[Mapping[str, Any]] | None, *, by_epoch: boo
 
 
 def _parse_rule(index: int, entry: Any, *, by_epoch: bool) -> Rule:
-    if not isinstance(entry, Mapping):
-        _wrong_type(index, f"must be a dict with the keys {_listed(_KEYS)}, got {entry!r}")
+    entry = _plain_entry(index, entry)
     data_src = _name(index, entry, "data_src", "the scalar to read, such as 'loss'")
     log_name = _name(index, entry, "log_name", "the tag to write") if "log_name" in entry else data_src
     window_size = _window_size(index, entry.get("window_size"), by_epoch=by_epoch)
@@ -110,14 +111,25 @@ def _parse_rule(index: int, entry: Any, *, by_epoch: bool) -> Rule:
     return Rule(index, data_src, method_name, window_size, log_name, arguments)
 
 
+def _plain_entry(index: int, entry: Any) -> dict[Any, Any]:
+    """The entry as a dict that nothing can raise in any more."""
+    plain = None
+    if isinstance(entry, Mapping):
+        with contextlib.suppress(Exception):  # a mapping of a user's own may raise anything
+            plain = dict(entry)
+    if plain is None:
+        _wrong_type(index, f"must be a dict with the keys {_listed(_KEYS)}, got {shown(entry)}")
+    return plain
+
+
 def _name(index: int, entry: Mapping[str, Any], key: str, meaning: str) -> str:
     if key not in entry:
         close = nearest(key, [str(name) for name in entry if name not in _KEYS], limit=1)
         hint = f" (is {close[0]!r} meant to be it?)" if close else ""
-        _wrong(index, f"lacks the key {key!r}{hint}: {meaning}; got {dict(entry)!r}")
+        _wrong(index, f"lacks the key {key!r}{hint}: {meaning}; got {shown(entry)}")
     value = entry[key]
     if not isinstance(value, str):
-        _wrong_type(index, f"{key} must be a string, {meaning}, got {value!r}")
+        _wrong_type(index, f"{key} must be a string, {meaning}, got {shown(value)}")
     if not value:
         _wrong(index, f"{key} must not be empty: {meaning}")
     return value
@@ -129,15 +141,15 @@ def _window_size(index: int, value: Any, *, by_epoch: bool) -> WindowSize:
     if isinstance(value, str):
         return _named_window(index, value, by_epoch=by_epoch)
     if isinstance(value, bool) or not isinstance(value, int):
-        _wrong_type(index, f"window_size must be {_WINDOWS}, got {value!r}")
+        _wrong_type(index, f"window_size must be {_WINDOWS}, got {shown(value)}")
     if value < 1:
-        _wrong(index, f"window_size must be {_WINDOWS}, got {value!r}")
+        _wrong(index, f"window_size must be {_WINDOWS}, got {shown(value)}")
     return value
 
 
 def _named_window(index: int, value: str, *, by_epoch: bool) -> WindowSize:
     if value not in ("epoch", "global"):
-        _wrong_type(index, f"window_size must be {_WINDOWS}, got {value!r}")
+        _wrong_type(index, f"window_size must be {_WINDOWS}, got {shown(value)}")
     if value == "epoch" and not by_epoch:
         _wrong(
             index,
@@ -149,10 +161,14 @@ def _named_window(index: int, value: str, *, by_epoch: bool) -> WindowSize:
 def _check_builtin(index: int, method_name: str, arguments: Mapping[str, Any]) -> None:
     allowed = BUILTIN_ARGUMENTS.get(method_name)
     for key in arguments:
+        if not isinstance(key, str):
+            _wrong_type(index, f"has the key {shown(key)}, which is no string: remove it")
         if allowed is not None and key not in allowed and key != "window_size":
             close = nearest(key, _KEYS, limit=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            _wrong_type(index, f"has the key {key!r}{hint}, which {method_name!r} does not take: remove it")
+            _wrong_type(
+                index, f"has the key {shown(key)}{hint}, which {method_name!r} does not take: remove it"
+            )
 
 
 def _check_names(rules: Sequence[Rule]) -> None:
@@ -180,7 +196,7 @@ def check_methods(rules: Sequence[Rule], methods: Mapping[str, Statistic]) -> No
         mistake = call_mistake(methods[rule.method_name], rule.arguments)
         if mistake is not None:
             _wrong_type(
-                rule.index, f"cannot call {rule.method_name!r} with {dict(rule.arguments)!r}: {mistake}"
+                rule.index, f"cannot call {rule.method_name!r} with {shown(dict(rule.arguments))}: {mistake}"
             )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Mode
+from otel_mmlog.core.shown import shown
 from otel_mmlog.loops.loops import Loops
 from otel_mmlog.loops.scalars import ScalarLog
 from otel_mmlog.loops.told import TellOnce
@@ -43,7 +44,7 @@ class ScalarRouter:
         if not _is_count(count):
             self._tell(
                 "count",
-                f"run.log: count is {_shown(count)}, but it is a whole number above 0; the call is left out",
+                f"run.log: count is {shown(count)}, but it is a whole number above 0; the call is left out",
             )
             return
         if step is not None:
@@ -99,7 +100,7 @@ class ScalarRouter:
         number = _whole(step)
         if number is None or number < 0:
             self._tell(
-                "wrong step", f"run.log: step is {_shown(step)}, but it is a whole number from 0; ignored"
+                "wrong step", f"run.log: step is {shown(step)}, but it is a whole number from 0; ignored"
             )
             return None
         return number
@@ -111,14 +112,6 @@ def _is_count(value: Any) -> bool:
         return bool(value > 0)
     number = _whole(value)
     return number is not None and number > 0
-
-
-def _shown(value: Any) -> str:
-    """Its repr, or its type where that raises."""
-    try:
-        return repr(value)
-    except Exception:  # noqa: BLE001 - any object may be given and raise anything
-        return f"a {type(value).__name__}"
 
 
 def _whole(value: Any) -> int | None:

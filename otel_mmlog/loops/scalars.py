@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_mmlog.core.collect import TIMES
+from otel_mmlog.core.errors import ScalarError
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import MODES, Mode, mode_of
+from otel_mmlog.core.shown import shown
 from otel_mmlog.loops.told import TellOnce
 
 _MAX_TOLD = 100
@@ -55,7 +57,7 @@ class ScalarLog:
                         continue
                 update(key, value, count)
             except Exception as error:  # noqa: BLE001 - any object may be given and raise anything: told, counted
-                self._reject(str(name), error)
+                self._reject(name if isinstance(name, str) else shown(name), error)
             else:
                 taken = True
         return taken, others
@@ -77,5 +79,6 @@ class ScalarLog:
 
     def _reject(self, name: str, error: Exception) -> None:
         if len(self.rejected) < _MAX_TOLD:
-            self._tell(f"value of {name}", f"run.log: {name!r} was left out: {error}")
+            why = error if isinstance(error, ScalarError) else shown(error)
+            self._tell(f"value of {name}", f"run.log: {shown(name)} was left out: {why}")
         self.rejected[name] += 1

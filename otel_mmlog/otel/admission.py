@@ -66,12 +66,13 @@ class Admission:
             line: The line.
             ahead_bytes: Bytes that were admitted before it and are not yet added.
         """
-        if len(line.data) >= LINE_LIMIT_BYTES:
+        size_bytes = line.size_bytes
+        if size_bytes >= LINE_LIMIT_BYTES:
             return "too_large"
         if self.low_space:
             return "low_space"
         share = DEBUG_SHARE if line.debug else SHARES[line.signal]
-        if self.used_bytes + ahead_bytes + len(line.data) > share * self._cap_bytes:
+        if self.used_bytes + ahead_bytes + size_bytes > share * self._cap_bytes:
             return "cap"
         return None
 

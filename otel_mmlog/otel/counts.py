@@ -34,6 +34,7 @@ class JournalStats:
         written_bytes: Bytes of whole lines in its files, the segments' first lines included.
         segments: Files that it has opened.
         unreported: Faults whose callback raised.
+        unconfirmed: How often the disk did not confirm what it had taken (fsync, close).
     """
 
     produced: Mapping[Signal, int]
@@ -42,12 +43,13 @@ class JournalStats:
     written_bytes: int
     segments: int
     unreported: int
+    unconfirmed: int = 0
 
 
 class Counts:
     """The running counts behind `JournalStats`; the journal's lock guards them."""
 
-    __slots__ = ("journaled", "produced", "refused", "segments", "unreported", "written_bytes")
+    __slots__ = ("journaled", "produced", "refused", "segments", "unconfirmed", "unreported", "written_bytes")
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -57,6 +59,7 @@ class Counts:
         self.written_bytes = 0
         self.segments = 0
         self.unreported = 0
+        self.unconfirmed = 0
 
     def produce(self, lines: Iterable[EncodedLine]) -> None:
         """Count lines that were handed over."""
@@ -77,7 +80,7 @@ class Counts:
         """Count the lines of a write of which only the first bytes are in the file."""
         end_bytes = 0
         for line in lines:
-            end_bytes += len(line.data)
+            end_bytes += line.size_bytes
             if end_bytes <= whole_bytes:
                 self.journal((line,))
             else:
@@ -104,4 +107,5 @@ class Counts:
             written_bytes=self.written_bytes,
             segments=self.segments,
             unreported=self.unreported,
+            unconfirmed=self.unconfirmed,
         )

@@ -15,7 +15,7 @@ from otel_mmlog.otel.health import Health, HealthEncoder
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.logs import LogsEncoder
-from otel_mmlog.otel.metrics import MetricsEncoder
+from otel_mmlog.otel.metrics import MetricsEncoder, later_ns
 from otel_mmlog.otel.names import MetricNames
 from otel_mmlog.otel.official import metrics_json
 from otel_mmlog.otel.traces import TracesEncoder
@@ -72,7 +72,7 @@ class Encoder:
 
     def health_lines(self, health: Health, time_ns: int) -> list[EncodedLine]:
         """Return what the rank tells of its own journal and sender, at a Unix time in nanoseconds."""
-        return self._health.lines(health, max(time_ns, self._metrics.last_ns))
+        return self._health.lines(health, later_ns(time_ns, self._metrics.last_ns))
 
     def stale_lines(self, time_ns: int) -> list[EncodedLine]:
         """Return the end of every series of records and raw values, at a Unix time in nanoseconds."""

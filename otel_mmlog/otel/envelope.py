@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otel_mmlog._version import __version__
+from otel_mmlog.core.escape import escape_json
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine, Signal
 from otel_mmlog.otel.semconv import SCOPE_NAME
@@ -39,7 +40,7 @@ class Envelope:
     def line(self, items: Iterable[str], count: int, *, debug: bool = False) -> EncodedLine:
         """Return one line, however long, of `count` points or records."""
         text = f"{self.head}{','.join(items)}{self.tail}"
-        return EncodedLine(self.signal, text.encode(), count, debug)
+        return EncodedLine(self.signal, escape_json(text).encode(), count, debug)
 
     def lines(self, items: list[str]) -> list[EncodedLine]:
         """Return one line of all items, or several where one would be too long."""
@@ -51,11 +52,11 @@ class Envelope:
         return [self.line(part, len(part)) for part in self._parts(items)]
 
     def _parts(self, items: Iterable[str]) -> Iterator[list[str]]:
-        room = self.line_bytes - len(self.head.encode()) - len(self.tail)
+        room = self.line_bytes - len(escape_json(self.head).encode()) - len(self.tail)
         part: list[str] = []
         used = 0
         for item in items:
-            size = len(item.encode()) + 1
+            size = len(escape_json(item).encode()) + 1
             if part and used + size > room:
                 yield part
                 part, used = [], 0

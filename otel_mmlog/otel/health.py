@@ -9,7 +9,7 @@ from otel_mmlog.otel import semconv
 from otel_mmlog.otel.counts import Reason
 from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.lines import EncodedLine, Signal
-from otel_mmlog.otel.metrics import MILLISECOND_NS
+from otel_mmlog.otel.metrics import MILLISECOND_NS, later_ns
 from otel_mmlog.otel.values import attributes_json
 
 _GAUGE = '"gauge":{'
@@ -77,7 +77,7 @@ class HealthEncoder:
 
     def lines(self, health: Health, time_ns: int) -> list[EncodedLine]:
         """Return the points of a moment, a millisecond behind the ones before at least."""
-        now_ns = max(time_ns, self._told_ns + MILLISECOND_NS)
+        now_ns = later_ns(time_ns, self._told_ns + MILLISECOND_NS)
         self._told_ns = next_ns = now_ns + MILLISECOND_NS
         metrics: list[str] = []
         for name, unit, gauge in _gauges(health):
@@ -95,7 +95,7 @@ class HealthEncoder:
 
     def stale_lines(self, time_ns: int) -> list[EncodedLine]:
         """Return a point without a value (``flags: 1``) for each series, a millisecond behind its last at least."""
-        now_ns = max(time_ns, self._told_ns + MILLISECOND_NS)
+        now_ns = later_ns(time_ns, self._told_ns + MILLISECOND_NS)
         return self._envelope.lines([f'{series}{now_ns}","flags":1}}]}}}}' for series in self._series])
 
     def _head(self, name: str, unit: str, kind: str, attributes: Mapping[str, Any], start: str) -> str:

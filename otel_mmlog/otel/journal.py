@@ -10,12 +10,15 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from otel_mmlog.core.segments import SegmentName, seal_dead, start_stamp, sync_process
+from otel_mmlog.core.line_check import with_check
+from otel_mmlog.core.own_folders import make_folder
+from otel_mmlog.core.segments import SegmentName, next_start, seal_dead, sync_process
 from otel_mmlog.otel.admission import Admission
 from otel_mmlog.otel.counts import Counts, JournalStats, Reason
 from otel_mmlog.otel.faults import Faults
 from otel_mmlog.otel.journal_settings import JournalSettings
 from otel_mmlog.otel.lines import EncodedLine
+from otel_mmlog.otel.sealing import Sealing
 from otel_mmlog.otel.segment_writer import ClaimedError, SegmentWriter
 
 
@@ -32,15 +35,17 @@ class Journal:
         folder: Path,
         *,
         settings: JournalSettings | None = None,
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] = time.monotonic_ns,
+        unix_clock: Callable[[], int] = time.time_ns,
         on_fault: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Make the folder; files come with the first append.
 
         Args:
-            folder: The rank's own folder, made with mode 0700 where it is missing.
+            folder: The rank's own folder; it and the one above are made where they are missing.
             settings: Sizes and ages, or None for the defaults.
-            clock: Unix time in nanoseconds.
+            clock: Nanoseconds that never go back, for ages and pauses.
+            unix_clock: Unix time in nanoseconds, for the names of files.
             on_fault: Gets one sentence per episode of faults, from the thread that met it and with
                 no lock held: it may log into this very journal.
         """
@@ -48,7 +53,7 @@ class Journal:
         self._settings = settings or JournalSettings()
         self._clock = clock
         self._on_fault = on_fault
-        self.start = start_stamp(clock())
+        self.start = next_start(folder, unix_clock())
         self.preface: Callable[[], bytes] = bytes
         """Gives whole lines that every new segment of this process begins with; they are not counted."""
         self._reset()
@@ -76,8 +81,13 @@ class Journal:
         """Have the disk confirm what was appended so far (fsync); False if it does not."""
         try:
             sync_process(self.folder, self.start, self._process)
-        except OSError:
+        except OSError as error:
+            with self._lock:
+                self._note_unconfirmed(error)
+                messages = self._faults.take()
+            self._report(messages)
             return False
+        self._faults.end_unconfirmed()
         return True
 
     def close(self) -> None:
@@ -107,6 +117,7 @@ class Journal:
         self._process = os.urandom(4).hex()
         self._number = 0
         self._segment: SegmentWriter | None = None
+        self._sealing = Sealing(self._note_unconfirmed)
         self._admission = Admission(
             self.folder, cap_bytes=self._settings.cap_bytes, min_free_bytes=self._settings.min_free_bytes
         )
@@ -119,10 +130,11 @@ class Journal:
 
     def _after_fork(self) -> None:
         """In a forked child: leave the parent's file alone and start over."""
-        inherited, closed = self._segment, self._closed
+        inherited, sealing, closed = self._segment, self._sealing, self._closed
         self._reset()
         self.preface = bytes
         self._closed = closed
+        sealing.forget()
         if inherited is not None:
             inherited.forget()
 
@@ -139,7 +151,7 @@ class Journal:
 
     def _make_folder(self, now_ns: int) -> None:
         """Make the folder, also again after it was deleted, and count what is in it."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder, self._settings.file_mode, levels=2)
         self._admission.recount(now_ns)
 
     def _drain(self) -> bool:
@@ -160,6 +172,7 @@ class Journal:
             if self._closing and not self._closed:
                 self._closed = True
                 self._seal()
+                self._sealing.let_go()
         return complete
 
     def _put(self, lines: tuple[EncodedLine, ...]) -> bool:
@@ -185,7 +198,7 @@ class Journal:
             reason = self._admission.reason_to_refuse(line, ahead_bytes)
             if reason is None:
                 admitted.append(line)
-                ahead_bytes += len(line.data)
+                ahead_bytes += line.size_bytes
             else:
                 self._counts.refuse((line,), reason)
                 self._faults.note_refusal(reason)
@@ -193,14 +206,15 @@ class Journal:
 
     def _write(self, lines: list[EncodedLine], now_ns: int) -> bool:
         """Write lines at once and count each of them; True if all are in the file."""
-        data = lines[0].data if len(lines) == 1 else b"".join([line.data for line in lines])
+        data = b"".join([with_check(line.data) for line in lines])
         try:
-            result = self._segment_for(len(data), now_ns).write(data)
+            segment = self._segment_for(len(data), now_ns)
+            before_bytes = segment.size_bytes
+            result = segment.write(data)
         except OSError as error:
             self._counts.refuse(lines, self._faults.note(error, now_ns))
             return False
-        self._admission.add(result.whole_bytes)
-        self._counts.written_bytes += result.whole_bytes
+        self._count_bytes(segment.size_bytes - before_bytes)
         if result.error is None:
             self._faults.end()
             self._counts.journal(lines)
@@ -228,7 +242,8 @@ class Journal:
         if segment.is_empty:
             return False
         full = segment.size_bytes + size_bytes > self._settings.segment_bytes
-        return full or now_ns - segment.opened_ns >= self._settings.segment_age_s * 1e9
+        old = now_ns - segment.opened_ns >= self._settings.segment_age_s * 1e9
+        return (full or old) and not self._sealing.is_stuck(now_ns)
 
     def _open(self, now_ns: int) -> SegmentWriter:
         """Start a new segment.
@@ -237,27 +252,32 @@ class Journal:
             OSError: It cannot be made.
         """
         self._make_folder(now_ns)
-        segment = None
+        self._segment = segment = self._sealing.take_empty()
+        if segment is not None:
+            return segment
         while segment is None:
             name = SegmentName(self.start, self._process, self._number)
             self._number += 1
             with contextlib.suppress(ClaimedError):
                 segment = SegmentWriter(self.folder, name, now_ns, self.preface())
         self._segment = segment
-        self._admission.add(segment.size_bytes)
-        self._counts.written_bytes += segment.size_bytes
+        self._count_bytes(segment.size_bytes)
         self._counts.segments += 1
         return segment
+
+    def _count_bytes(self, size_bytes: int) -> None:
+        self._admission.add(size_bytes)
+        self._counts.written_bytes += size_bytes
 
     def _seal(self) -> None:
         """Let the open segment go; a fork in between must not find it."""
         segment, self._segment = self._segment, None
-        if segment is None:
-            return
-        if segment.is_empty:
-            segment.discard()
-        else:
-            segment.seal()
+        if segment is not None:
+            self._sealing.seal(segment, self._clock())
+
+    def _note_unconfirmed(self, error: OSError) -> None:
+        self._counts.unconfirmed += 1
+        self._faults.note_unconfirmed(error)
 
     def _report(self, messages: list[str]) -> None:
         """Tell of faults outside the lock: the callback may wait for a lock whose holder appends."""

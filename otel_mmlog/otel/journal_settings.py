@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.core.own_folders import PRIVATE
 
 _MIB: Final = 1024 * 1024
 
@@ -17,12 +18,14 @@ class JournalSettings:
         segment_bytes: A segment is sealed before it grows beyond this.
         segment_age_s: A segment is sealed at the first append after this time.
         min_free_bytes: Nothing is written while the disk has less left than this; 0 for no limit.
+        file_mode: Of new files; see `make_folder`.
     """
 
     cap_bytes: int = 256 * _MIB
     segment_bytes: int = 16 * _MIB
     segment_age_s: float = 300.0
     min_free_bytes: int = 64 * _MIB
+    file_mode: int = PRIVATE
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.core.line_check import CHECK_BYTES
 
 COUNT_VARIABLES = ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT")
 LENGTH_VARIABLES = ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")
@@ -20,7 +21,7 @@ class Limits:
         attributes: Attributes of a log record.
         nodes: Elements of one nested value, all levels together.
         depth: Levels of one nested value.
-        line_bytes: Length of one line, its newline included.
+        line_bytes: Length of one line, its newline included; with its check it is shorter than 512 KiB.
     """
 
     value_chars: int = 4096
@@ -29,7 +30,7 @@ class Limits:
     attributes: int = 128
     nodes: int = 1000
     depth: int = 8
-    line_bytes: int = 512 * 1024 - 1
+    line_bytes: int = 512 * 1024 - 1 - CHECK_BYTES
 
     def tighter(self) -> "Iterator[Limits]":
         """Yield the limits to try, in turn, when a line is too long with these."""

@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+from otel_mmlog.core.line_check import CHECK_BYTES
+
 Signal = Literal["metrics", "logs", "traces"]
 
 
@@ -19,3 +21,8 @@ class EncodedLine(NamedTuple):
     data: bytes
     items: int
     debug: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in a segment, with its check."""
+        return len(self.data) + CHECK_BYTES

@@ -12,7 +12,7 @@ from otel_mmlog.otel import semconv
 from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
-from otel_mmlog.otel.values import Plain, Values, clean, number_value, quote
+from otel_mmlog.otel.values import Plain, Values, clean, free_key, number_value, quote
 
 _MAX_CACHED_KEYS = 10_000
 _SEVERITIES = {10: 5, 20: 9, 30: 13, 40: 17, 50: 21}
@@ -68,7 +68,7 @@ class LogsEncoder:
             f'{{"timeUnixNano":"{event.time_ns}","observedTimeUnixNano":"{observed_ns}"',
             f'"severityNumber":{severity_number(event.level)}',
             f'"severityText":{quote(clean(logging.getLevelName(event.level)))}',
-            f'"body":{{"stringValue":{quote(clean(event.body[: limits.body_chars]))}}}',
+            f'"body":{{"stringValue":{quote(clean(event.body[: limits.body_chars], self._faults))}}}',
         ]
         if attributes and limits.attributes:
             parts.append(f'"attributes":[{self._join(attributes, limits.attributes)}]')
@@ -130,17 +130,15 @@ def _attributes(
         stacktrace = event.exception.stacktrace[-limits.stacktrace_chars :] if limits.stacktrace_chars else ""
         attributes[semconv.EXCEPTION_TYPE] = any_value(event.exception.type)
         attributes[semconv.EXCEPTION_MESSAGE] = any_value(event.exception.message)
-        attributes[semconv.EXCEPTION_STACKTRACE] = f'{{"stringValue":{quote(clean(stacktrace))}}}'
+        attributes[semconv.EXCEPTION_STACKTRACE] = f'{{"stringValue":{quote(clean(stacktrace, faults))}}}'
     if event.code is not None:
         attributes[semconv.CODE_FILE] = any_value(event.code.pathname)
         attributes[semconv.CODE_FUNCTION] = any_value(event.code.function)
         attributes[semconv.CODE_LINE] = any_value(event.code.line)
     for key, value in event.attributes.items():
         text = values.key(key)
-        while text in attributes:
-            text += "_"
         if text:
-            attributes[text] = any_value(value)
+            attributes[free_key(text, attributes)] = any_value(value)
     return attributes
 
 
@@ -159,7 +157,8 @@ def _add_record(
             continue  # the progress says the same
         if room and tag and tag not in attributes:
             text = record.numbers.get(tag)
-            attributes[values.key(tag)] = number_value(value, text) if text else values.any_value(value)
+            key = free_key(values.key(tag), attributes)
+            attributes[key] = number_value(value, text) if text else values.any_value(value)
             room -= 1
         else:
             rest[tag] = value
@@ -172,7 +171,7 @@ def _rest_json(tags: Mapping[str, Any], values: Values, limits: Limits, faults: 
     pairs: list[str] = []
     room = limits.body_chars
     for tag, value in tags.items():
-        pair = f"{quote(clean(tag))}:{_strict_json(values.plain(value))}"
+        pair = f"{quote(values.key(tag))}:{_strict_json(values.plain(value))}"
         room -= len(pair) + 1
         if room < 0:
             faults["tags_dropped"] += len(tags) - len(pairs)

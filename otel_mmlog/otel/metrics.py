@@ -7,12 +7,13 @@ from typing import Any
 from otel_mmlog.core.record import CURRENT, Record, Source, number_json
 from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.lines import EncodedLine
-from otel_mmlog.otel.names import MetricNames, unit_of
+from otel_mmlog.otel.names import MAX_NAME_CHARS, MetricNames, unit_of
 from otel_mmlog.otel.semconv import METHOD, WINDOW
-from otel_mmlog.otel.values import INT64_MAX, INT64_MIN, Values, attributes_json, quote
+from otel_mmlog.otel.values import INT64_MAX, INT64_MIN, Values, attributes_json, clean, quote
 
 MAX_SERIES = 10_000
 MILLISECOND_NS = 1_000_000
+_SET_BACK_NS = 60_000_000_000
 _POINTS_A_METRIC = 500
 _END_OF_METRIC = "}]}}"
 
@@ -26,10 +27,11 @@ class MetricsEncoder:
         names: Tag -> metric name.
         values: Encodes the point attributes.
         faults: Reason -> count: ``series_limit`` for each point beyond `MAX_SERIES` series,
-            ``duplicate_point`` for a second tag of a record that says the same as a first.
+            ``duplicate_point`` for a second tag of a record that says the same as a first, ``name_cut`` and
+            ``value_replaced`` for each tag whose name is too long or has no UTF-8.
 
     Attributes:
-        last_ns: Unix time of the newest point in nanoseconds; 0 before the first.
+        last_ns: Unix time of the newest point in nanoseconds, since the clock was set back; 0 before the first.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class MetricsEncoder:
         known = self._by_mode[record.progress.mode]
         sources = record.sources
         time = str(record.time_ns)
-        self.last_ns = max(self.last_ns, record.time_ns)
+        self.last_ns = later_ns(record.time_ns, self.last_ns)
         points: dict[str, str] | None = {} if self._has_aliases else None
         metrics: list[str] = []
         for tag, value in record.tags.items():
@@ -82,11 +84,14 @@ class MetricsEncoder:
             points: Key of the hub, value, Unix time in nanoseconds; what is no number is left out.
         """
         by_key: dict[str, list[str]] = defaultdict(list)
+        newest_ns = 0
         for key, value, time_ns in points:
             number = _number(value)
             if number is not None:
-                self.last_ns = max(self.last_ns, time_ns)
+                newest_ns = max(newest_ns, time_ns)
                 by_key[key].append(f"{self._raw_point}{time_ns}{number}}}")
+        if newest_ns:
+            self.last_ns = later_ns(newest_ns, self.last_ns)
         metrics: list[tuple[str, int]] = []
         for key, rendered in by_key.items():
             head = self._raw.get(key) or self._open_raw(key)
@@ -104,7 +109,7 @@ class MetricsEncoder:
         It is a millisecond behind the last value at least: Prometheus tells no more apart, and refuses a whole
         request for a second point at the same time.
         """
-        self.last_ns = end_ns = max(time_ns, self.last_ns + MILLISECOND_NS)
+        self.last_ns = end_ns = later_ns(time_ns, self.last_ns + MILLISECOND_NS)
         return self._envelope.lines([f'{start}{end_ns}","flags":1{_END_OF_METRIC}' for start in self._series])
 
     def _envelope_counted(self, metrics: list[tuple[str, int]]) -> list[EncodedLine]:
@@ -114,29 +119,42 @@ class MetricsEncoder:
 
     def _open(self, mode: str, tag: str, source: Source) -> str:
         """Return all of a metric up to its time, or an empty string if there are too many series."""
+        if len(self._series) >= MAX_SERIES:
+            return ""
         attributes = {**self._attributes, METHOD: source.method, WINDOW: source.window}
         plain = self._values.attributes(attributes)
-        head = _metric_head(self._names.name_for(mode, tag), unit_of(tag))
+        name = self._names.name_for(mode, tag)
+        self._count_name(tag, name)
+        head = _metric_head(name, unit_of(tag))
         start = f'{head}{{"attributes":[{attributes_json(plain)}],"timeUnixNano":"'
         if start in self._series:
             self._has_aliases = True
-        elif not self._admit(start):
-            return ""
+        self._series[start] = None
         self._by_mode[mode][tag, source] = start
         return start
 
     def _open_raw(self, key: str) -> str:
-        head = _metric_head(self._names.raw_name_for(key), unit_of(key))
-        if not self._admit(head + self._raw_point):
+        if len(self._series) >= MAX_SERIES:
             return ""
-        self._raw[key] = head
+        name = self._names.raw_name_for(key)
+        self._count_name(key, name)
+        head = self._raw[key] = _metric_head(name, unit_of(key))
+        self._series[head + self._raw_point] = None
         return head
 
-    def _admit(self, start: str) -> bool:
-        if len(self._series) >= MAX_SERIES:
-            return False
-        self._series[start] = None
-        return True
+    def _count_name(self, tag: str, name: str) -> None:
+        """Count a tag that a part of is missing in its metric's name."""
+        if len(name) == MAX_NAME_CHARS:
+            self._faults["name_cut"] += 1
+        clean(tag, self._faults)
+
+
+def later_ns(time_ns: int, last_ns: int) -> int:
+    """Return the later one of a point's time and the least that it may be; the first if the clock was set back since.
+
+    Points from before a clock was put right must not draw all later ones into their future, which servers refuse.
+    """
+    return time_ns if last_ns - time_ns > _SET_BACK_NS else max(time_ns, last_ns)
 
 
 def _metric_head(name: str, unit: str) -> str:

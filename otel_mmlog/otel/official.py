@@ -14,6 +14,8 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
+from otel_mmlog.core.escape import escape_json
+
 _IDS = frozenset(["traceId", "spanId", "parentSpanId"])
 _EMPTY_RESOURCE = b'{"resourceSpans":[{"resource":{},'
 
@@ -67,7 +69,9 @@ def _mapped(message: Message) -> Any:
 
 
 def _json(mapped: Any) -> bytes:
-    return json.dumps(mapped, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return escape_json(
+        json.dumps(mapped, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    ).encode()
 
 
 def _hex_ids(node: Any) -> Any:

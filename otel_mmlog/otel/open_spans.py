@@ -66,7 +66,7 @@ def ended_spans(line: bytes) -> list[tuple[str, str]]:
         ValueError: The line is not an OTLP JSON object.
     """
     spans = _items(line, "resourceSpans", "scopeSpans", "spans")
-    return [(_id(_TRACE_ID, span["traceId"]), _id(_SPAN_ID, span["spanId"])) for _, _, span in spans]
+    return [(_id(_TRACE_ID, span.get("traceId")), _id(_SPAN_ID, span.get("spanId"))) for _, _, span in spans]
 
 
 def latest_time_ns(lines: Iterable[bytes]) -> int:

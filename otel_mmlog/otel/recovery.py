@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
+from otel_mmlog.core.line_check import DamagedLineError, checked
+from otel_mmlog.core.plain_files import read_plain
 from otel_mmlog.core.segments import PART, claim, parse_name, sealed_path, segment_paths
 from otel_mmlog.otel.admission import LINE_LIMIT_BYTES
 from otel_mmlog.otel.lines import EncodedLine
@@ -101,7 +103,7 @@ def _recover_process(
             )
             end_ns = min(seen_ns or last_sign_ns, last_sign_ns)
             lines = [
-                line for start in starts if len((line := end_span(start, end_ns)).data) < LINE_LIMIT_BYTES
+                line for start in starts if (line := end_span(start, end_ns)).size_bytes < LINE_LIMIT_BYTES
             ]
             taken = sum(append(line) for line in lines)
             findings.spans += taken
@@ -151,7 +153,7 @@ def _parse(parse: Callable[[bytes], list[_T]], line: bytes, findings: _Findings)
 
 def _lines(path: Path, findings: _Findings) -> Iterator[bytes]:
     """The whole lines of a segment that look like objects; others are counted."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+    with contextlib.suppress(FileNotFoundError), read_plain(path, os.O_NOFOLLOW) as file:
         size_bytes = os.fstat(file.fileno()).st_size
         if size_bytes > findings.budget_bytes:
             findings.budget_bytes = 0  # an older segment must not be read without this one
@@ -161,9 +163,19 @@ def _lines(path: Path, findings: _Findings) -> Iterator[bytes]:
         in_long_line = False
         while line := file.readline(LINE_LIMIT_BYTES):
             ends = line.endswith(b"\n") or len(line) < LINE_LIMIT_BYTES
-            if ends and not in_long_line and line.startswith(b"{") and line.rstrip().endswith(b"}"):
-                yield line
+            whole = _whole(line) if ends and not in_long_line else None
+            if whole is not None:
+                yield whole
             elif ends and (in_long_line or line != b"\n"):
                 findings.skipped_lines += 1
             in_long_line = not ends
         findings.skipped_lines += in_long_line
+
+
+def _whole(line: bytes) -> bytes | None:
+    """A line without its check; None if it is damaged, or looks like no object."""
+    try:
+        line = checked(line)
+    except DamagedLineError:
+        return None
+    return line if line.startswith(b"{") and line.rstrip().endswith(b"}") else None

@@ -5,12 +5,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from otel_mmlog.core.line_check import with_check
+from otel_mmlog.core.plain_files import open_plain
 from otel_mmlog.core.segments import PART, SegmentName, is_at, lock, sealed_path
 from otel_mmlog.otel.semconv import JOURNAL_SEGMENT
 
 
 class ClaimedError(OSError):
     """A sweep for dead segments took a new file before its maker could mark it: make another."""
+
+
+class SealError(OSError):
+    """A segment cannot get its final name, or be removed, yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class SegmentWriter:
     __slots__ = (
         "_begin_with_newline",
         "_fd",
-        "_first_line_bytes",
+        "_head",
         "_identity",
         "opened_ns",
         "path",
@@ -42,32 +48,30 @@ class SegmentWriter:
     def __init__(self, folder: Path, name: SegmentName, opened_ns: int, preface: bytes = b"") -> None:
         """Make the file, mark it as in use and write its first line, and behind it the preface.
 
+        What the disk does not take of these goes before the first `write`.
+
         Raises:
             ClaimedError: Another process took the file in between.
-            OSError: One of these failed; no file is left behind.
+            OSError: It cannot be made.
         """
         self.path = folder / f"{name}{PART}"
         self.opened_ns = opened_ns
         self.size_bytes = 0
         self._begin_with_newline = False
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._fd = os.open(self.path, flags, 0o600)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+        self._fd = open_plain(self.path, flags)
         status = os.fstat(self._fd)
         self._identity = (status.st_dev, status.st_ino)
-        self._first_line_bytes = 0
         if not (lock(self._fd) and is_at(self._fd, self.path)):
             self._close()
             raise ClaimedError(f"{self.path} was claimed while it was made")
-        result = self.write(first_line(name) + preface)
-        if result.error is not None:
-            self.discard()
-            raise result.error
-        self._first_line_bytes = self.size_bytes
+        self._head = b"".join([first_line(name), *map(with_check, preface.splitlines(keepends=True))])
+        self.write(b"")
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no line but the first."""
-        return self.size_bytes <= self._first_line_bytes
+        """Whether there is no line but those that it began with."""
+        return self.size_bytes <= len(self._head)
 
     @property
     def has_vanished(self) -> bool:
@@ -80,7 +84,7 @@ class SegmentWriter:
         After a short write the file is cut back to its last whole line; where that fails, the next
         write begins with a newline, so that a torn line costs only itself.
         """
-        prefix = b"\n" if self._begin_with_newline else b""
+        prefix = (b"\n" if self._begin_with_newline else b"") if self.size_bytes else self._head
         payload = prefix + data if prefix else data
         written = 0
         try:
@@ -88,6 +92,7 @@ class SegmentWriter:
                 written += os.write(self._fd, payload[written:] if written else payload)
         except OSError as error:
             whole = payload.rfind(b"\n", 0, written) + 1
+            whole = whole if whole >= len(prefix) else 0
             self._cut(written, whole)
             return WriteResult(max(0, whole - len(prefix)), error)
         self._begin_with_newline = False
@@ -110,22 +115,33 @@ class SegmentWriter:
         self.size_bytes += whole if ours else written
 
     def seal(self) -> None:
-        """Give the file its final name and let it go."""
-        try:
-            self.path.rename(sealed_path(self.path))
-        except OSError:
-            pass  # moved or deleted by someone else, or recovered later by its .part name
-        finally:
-            self._close()
+        """Give the file its final name, or remove it if it `is_empty`, and let it go.
 
-    def discard(self) -> None:
-        """Remove a file that holds no line."""
+        One that was moved or deleted is let go as it is.
+
+        Raises:
+            SealError: It stays as it is for now, and marked as in use.
+            OSError: It is let go, but the disk did not confirm what it had taken.
+        """
         try:
-            self.path.unlink(missing_ok=True)
-        except OSError:
-            pass  # it holds nothing: a left-over costs a reader one line
-        finally:
-            self._close()
+            if self.is_empty:
+                self.path.unlink()
+            else:
+                self.path.rename(sealed_path(self.path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise SealError(error.errno, error.strerror, str(self.path)) from None
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close the file under the name that it has; the next attempt seals it.
+
+        Raises:
+            OSError: The disk did not confirm what it had taken.
+        """
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
     def forget(self) -> None:
         """Close the copy that a fork gave to this child; the file and the parent's lock stay as they are."""
@@ -137,10 +153,9 @@ class SegmentWriter:
             pass  # another thread of the parent was closing it when the fork came
 
     def _close(self) -> None:
-        """Let the descriptor go, and its number with it: the next file that is opened may get it."""
-        fd, self._fd = self._fd, -1
-        with contextlib.suppress(OSError):  # a network file system may report an old write's error here
-            os.close(fd)
+        """Close the descriptor of a file with nothing of ours in it."""
+        with contextlib.suppress(OSError):
+            self.let_go()
 
 
 def first_line(name: SegmentName) -> bytes:

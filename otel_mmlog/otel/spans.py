@@ -1,6 +1,7 @@
 """The spans of a run's life: opened and closed across yields, current in between, ended whatever happens."""
 
 import os
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -32,11 +33,13 @@ from otel_mmlog.otel.values import Values
 class OpenSpan:
     """A span between its `RunSpans.open` and its `close`; also a context manager."""
 
-    __slots__ = ("_before", "_owner", "closed", "parent", "span")
+    __slots__ = ("_ahead_ns", "_before", "_owner", "_pid", "closed", "parent", "span")
 
     def __init__(self, owner: "RunSpans", span: Span, parent: "OpenSpan | None", before: Span) -> None:
         self._owner = owner
         self._before = before
+        self._pid = os.getpid()
+        self._ahead_ns = time.time_ns() - time.monotonic_ns()
         self.span = span
         self.parent = parent
         self.closed = False
@@ -54,6 +57,15 @@ class OpenSpan:
             end_ns: When it ended, in Unix nanoseconds; None for now.
         """
         self._owner.close(self, error, end_ns)
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it was opened before this process was forked: it is its parent's to end."""
+        return os.getpid() != self._pid
+
+    def now_ns(self) -> int:
+        """Return the Unix time by the clock as it was when the span began: it may have been set since."""
+        return max(self._ahead_ns + time.monotonic_ns(), getattr(self.span, "start_time", None) or 0)
 
     def lineage(self) -> "Iterator[OpenSpan]":
         """Yield this span, its parent, and so on up to the run's."""
@@ -108,7 +120,6 @@ class RunSpans:
         self._tracer = tracer
         self._topology = topology
         self.failure: BaseException | None = None
-        self._pid = os.getpid()
         self._open: dict[int, OpenSpan] = {}
         self.run = self._open_run(ids, attributes, start_ns)
 
@@ -138,7 +149,7 @@ class RunSpans:
 
     def close(self, handle: OpenSpan, error: BaseException | None, end_ns: int | None = None) -> None:
         """End a span and what is open inside it; see `OpenSpan.close`."""
-        if handle.closed or os.getpid() != self._pid:
+        if handle.closed or handle.is_inherited:
             return
         for inner in reversed(list(self._open.values())):
             if handle in inner.lineage():
@@ -185,8 +196,9 @@ class RunSpans:
         if self._tracer is None:
             return OpenSpan(self, INVALID_SPAN, parent, before)
         plain: Mapping[str, Any] = self.values.attributes(attributes)
+        text = name if type(name) is str else str(self.values.plain(name))
         span = self._tracer.start_span(
-            self.values.text(name), context, attributes=plain, links=links, start_time=start_ns
+            self.values.text(text), context, attributes=plain, links=links, start_time=start_ns
         )
         handle = OpenSpan(self, span, parent, before)
         if span.get_span_context().is_valid:
@@ -198,7 +210,7 @@ class RunSpans:
         if error is not None and not _is_success(error):
             self._record(handle.span, error)
         handle.closed = True
-        handle.span.end(end_ns)
+        handle.span.end(handle.now_ns() if end_ns is None else end_ns)
         self._open.pop(handle.span.get_span_context().span_id, None)
         # no token is detached: a generator may be closed in another context than the one it began in
         if get_current_span() is handle.span:

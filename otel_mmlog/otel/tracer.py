@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.otel.encode import Encoder
 from otel_mmlog.otel.lines import EncodedLine
+from otel_mmlog.otel.providers import RunTracerProvider
 from otel_mmlog.otel.traces import start_event
 
 OnLine = Callable[[EncodedLine], object]
@@ -103,7 +104,9 @@ def make_tracer_provider(
         ConfigError: One of those variables cannot be used as it is.
     """
     try:
-        provider = TracerProvider(resource=Resource(dict(resource)), shutdown_on_exit=False, id_generator=ids)
+        provider = RunTracerProvider(
+            resource=Resource(dict(resource)), shutdown_on_exit=False, id_generator=ids
+        )
     except ValueError as error:
         raise ConfigError(f"OpenTelemetry cannot use its environment variables: {error}") from error
     provider.add_span_processor(processor)

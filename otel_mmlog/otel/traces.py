@@ -23,8 +23,8 @@ class TracesEncoder:
 
     Args:
         limits: Bounds of the line, and of values where it would be too long.
-        faults: Reason -> count: ``span_cleaned`` for each span with a value that OTLP cannot hold,
-            ``line_cut`` for each whose strings were cut, ``span_refused`` for each that was lost.
+        faults: Reason -> count: ``span_cleaned`` for each span with a value that OTLP cannot hold, or an end before
+            its start; ``line_cut`` for each whose strings were cut, ``span_refused`` for each that was lost.
     """
 
     def __init__(self, limits: Limits, faults: "Counter[str]") -> None:
@@ -92,7 +92,7 @@ def rebuilt(span: ReadableSpan, values: Values, max_events: int | None = None) -
             span.status.status_code, span.status.description and values.text(span.status.description)
         ),
         start_time=span.start_time,
-        end_time=span.end_time,
+        end_time=span.end_time if span.end_time is None else max(span.end_time, span.start_time or 0),
         instrumentation_scope=span.instrumentation_scope,
     )
 
@@ -126,6 +126,8 @@ def _attributes(attributes: "Mapping[str, Any] | None", dropped: int, values: Va
 
 
 def _is_clean(span: ReadableSpan) -> bool:
+    if span.end_time is not None and span.end_time < (span.start_time or 0):  # the clock was set back
+        return False
     texts = [span.name, span.status.description or "", *(event.name for event in span.events)]
     owned = [
         span.attributes,

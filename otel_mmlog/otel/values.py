@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Container, Mapping, Sequence, Set
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -26,9 +26,21 @@ quote = json.JSONEncoder(ensure_ascii=False).encode
 """A clean string as a JSON string."""
 
 
-def clean(text: str) -> str:
-    """Replace what has no UTF-8: lone surrogates, as from undecodable file names."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+def clean(text: str, faults: "Counter[str] | None" = None) -> str:
+    """Replace what has no UTF-8: lone surrogates, as from undecodable file names; counted in ``faults``."""
+    if text.isascii():
+        return text
+    cleaned, replaced = _SURROGATE.subn("\ufffd", text)
+    if replaced and faults is not None:
+        faults["value_replaced"] += 1
+    return cleaned
+
+
+def free_key(key: str, taken: Container[str]) -> str:
+    """Return the key with as many underscores behind it as make it no other's: keys that are cut may be alike."""
+    while key in taken:
+        key += "_"
+    return key
 
 
 class Values:
@@ -36,7 +48,8 @@ class Values:
 
     Args:
         limits: Bounds of a value.
-        faults: Reason -> count, shared with the owner: ``unprintable``, ``value_cut``, ``empty_key``.
+        faults: Reason -> count, shared with the owner: ``unprintable``; ``value_cut`` and ``key_cut`` for what is too
+            long; ``value_replaced`` for what OTLP cannot say, as integers above 64 bits; ``empty_key``.
     """
 
     def __init__(self, limits: Limits, faults: "Counter[str]") -> None:
@@ -67,7 +80,7 @@ class Values:
         for key, value in attributes.items():
             name = self.key(key)
             if name:
-                plain[name] = self.plain(value)
+                plain[free_key(name, plain)] = self.plain(value)
         return plain
 
     def text(self, text: str) -> str:
@@ -75,14 +88,14 @@ class Values:
         if len(text) > self._limits.value_chars:
             self._faults["value_cut"] += 1
             text = text[: self._limits.value_chars]
-        return clean(text)
+        return clean(text, self._faults)
 
     def key(self, key: Any) -> str:
         """Return an attribute's key as a string; the empty one, counted, cannot be used."""
         text = key if type(key) is str else str(self.plain(key))
         if not text:
             self._faults["empty_key"] += 1
-        return clean(text[:KEY_CHARS])
+        return _cut_key(text, self._faults)
 
     def _placeholder(self, value: Any, error: Exception) -> str:
         self._faults["unprintable"] += 1
@@ -105,13 +118,15 @@ class _Walk:
         if isinstance(value, str):
             return self._text(str.__str__(value))
         if isinstance(value, int):
-            return _integer(int.__index__(value))
+            return self._integer(int.__index__(value))
         if isinstance(value, float):
             return float.__float__(value)
         return self._compound(value, depth)
 
     def _compound(self, value: Any, depth: int) -> Plain:
         if isinstance(value, (bytes, bytearray, memoryview)):
+            if len(value) > self._limits.value_chars:
+                self._faults["value_cut"] += 1
             return bytes(value[: self._limits.value_chars])
         if isinstance(value, (Mapping, Sequence, Set)):
             return self._container(value, depth)
@@ -121,16 +136,23 @@ class _Walk:
             return value.isoformat()
         return self._text(str(value))
 
+    def _integer(self, value: int) -> int | str:
+        if INT64_MIN <= value <= INT64_MAX:
+            return value
+        self._faults["value_replaced"] += 1
+        return str(value) if value.bit_length() <= _MAX_INT_BITS else f"<int of {value.bit_length()} bits>"
+
     def _text(self, text: str) -> str:
         room = min(self._limits.value_chars, self._chars_left)
         if len(text) > room:
             self._faults["value_cut"] += 1
             text = text[:room]
         self._chars_left -= len(text)
-        return clean(text)
+        return clean(text, self._faults)
 
     def _container(self, value: "Mapping[Any, Any] | Sequence[Any] | Set[Any]", depth: int) -> Plain:
         if id(value) in self._path:
+            self._faults["value_replaced"] += 1
             return "<cycle>"
         if depth >= self._limits.depth or self._left <= 0:
             self._faults["value_cut"] += 1
@@ -138,10 +160,16 @@ class _Walk:
         self._path.add(id(value))
         try:
             if isinstance(value, Mapping):
-                return {self._key(key): self._element(value[key], depth) for key in self._take(value)}
+                return self._mapping(value, depth)
             return [self._element(item, depth) for item in self._take(value)]
         finally:
             self._path.discard(id(value))
+
+    def _mapping(self, value: "Mapping[Any, Any]", depth: int) -> dict[str, Plain]:
+        plain: dict[str, Plain] = {}
+        for key in self._take(value):
+            plain[free_key(self._key(key), plain)] = self._element(value[key], depth)
+        return plain
 
     def _take(self, container: "Mapping[Any, Any] | Sequence[Any] | Set[Any]") -> "islice[Any]":
         count = min(len(container), self._left)
@@ -151,14 +179,23 @@ class _Walk:
         return islice(container, count)
 
     def _element(self, value: Any, depth: int) -> Plain:
+        """An element, for which there is half of the room at most where it has siblings at the top."""
+        nodes, chars = (self._left // 2, self._chars_left // 2) if depth == 0 else (0, 0)
+        self._left -= nodes
+        self._chars_left -= chars
         try:
             return self.plain(value, depth + 1)
         except Exception as error:  # noqa: BLE001 - costs the element, not its container; it is counted
             self._faults["unprintable"] += 1
             return clean(f"<unprintable {type(value).__name__}: {type(error).__name__}>")
+        finally:
+            self._left += nodes
+            self._chars_left += chars
 
     def _key(self, key: Any) -> str:
-        return self._text(key if isinstance(key, str) else str(key))[:KEY_CHARS]
+        text = key if isinstance(key, str) else str(key)
+        self._chars_left -= min(len(text), self._chars_left)
+        return _cut_key(text, self._faults)
 
     def _array(self, value: Any, depth: int) -> Plain:
         """Read numpy arrays and scalars, torch tensors and what looks like them."""
@@ -172,10 +209,11 @@ class _Walk:
         return self.plain(listed, depth)
 
 
-def _integer(value: int) -> int | str:
-    if INT64_MIN <= value <= INT64_MAX:
-        return value
-    return str(value) if value.bit_length() <= _MAX_INT_BITS else f"<int of {value.bit_length()} bits>"
+def _cut_key(text: str, faults: "Counter[str]") -> str:
+    if len(text) > KEY_CHARS:
+        faults["key_cut"] += 1
+        text = text[:KEY_CHARS]
+    return clean(text, faults)
 
 
 def number_value(value: int | float, text: str) -> str:

@@ -51,7 +51,7 @@ def from_stdlib(record: logging.LogRecord) -> EventDict:
     own = getattr(record, EVENT_DICT, None)
     bound: EventDict = dict(own) if own else _foreign(record)
     if "event" not in bound:
-        bound["event"] = _message(record)
+        bound["event"] = format_message(record.msg, record.args)
     bound["level"] = record.levelname.lower()
     bound["logger"] = record.name
     bound[_STDLIB] = record
@@ -101,7 +101,7 @@ def exception_info(exc_info: Any) -> ExceptionInfo | None:
     """Read an exception, or an ``exc_info`` triple, as text; None where there is none."""
     if exc_info is True:
         exc_info = sys.exc_info()
-    error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    error = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) > 1 else exc_info
     if not isinstance(error, BaseException):
         return None
     return ExceptionInfo(
@@ -123,10 +123,11 @@ def _foreign(record: logging.LogRecord) -> EventDict:
 
 
 def _add_extra(bound: EventDict, record: logging.LogRecord) -> None:
-    keys = [key for key in vars(record) if key not in _STANDARD and not key.startswith("_")]
+    values = {str(key): value for key, value in vars(record).items()}  # the stdlib lets any key through
+    keys = [key for key in values if key not in _STANDARD and not key.startswith("_")]
     known = {"level": record.levelname.lower(), "logger": record.name}  # structlog's processors add both
     for key in keys:
-        value = getattr(record, key)
+        value = values[key]
         if key not in _OWN_KEYS:
             bound[key] = value
         elif not (isinstance(value, str) and value == known.get(key)):
@@ -140,18 +141,22 @@ def free_key(key: str, taken: Collection[str]) -> str:
     return key
 
 
-def _message(record: logging.LogRecord) -> str:
+def format_message(message: Any, arguments: Any) -> str:
+    """Return ``message % arguments``, or just the message without any; where that raises, a text that says so."""
+    text = text_of(message)
+    if not arguments:
+        return text
     try:
-        return record.getMessage()
+        return str(text % arguments)
     except Exception as error:  # noqa: BLE001 - a wrong % format or a raising __str__ must not lose the event
-        return (
-            f"{text_of(record.msg):.200} (could not be formatted: {type(error).__name__}: {text_of(error)})"
-        )
+        return f"{text:.200} (could not be formatted: {type(error).__name__}: {text_of(error)})"
 
 
 def text_of(value: Any) -> str:
     """Return the ``str`` of a message or an exception; where it raises, a text that says so."""
-    return value if isinstance(value, str) else _guarded(lambda: str(value), "event")
+    if isinstance(value, str):
+        return str.__str__(value)  # a subclass may raise in its own
+    return _guarded(lambda: str(value), "event")
 
 
 def _guarded(render: Callable[[], str], what: str) -> str:

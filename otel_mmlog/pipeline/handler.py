@@ -2,8 +2,10 @@
 
 import itertools
 import logging
+import math
 import os
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -14,6 +16,9 @@ from otel_mmlog.core.record import LogEvent, Record, TraceRef
 from otel_mmlog.pipeline.chain import Processor, process
 from otel_mmlog.pipeline.events import HANDLED, from_stdlib, text_of, to_log_event
 from otel_mmlog.pipeline.outputs import OWN_LOGGER, Output
+
+QUIET_S = 5.0
+"""Seconds without another fault that end an episode."""
 
 _UNPROCESSED = "_mmlog_unprocessed"
 _Written = TypeVar("_Written")
@@ -28,6 +33,7 @@ class RunHandler(logging.Handler):
         processors: structlog processors that each event dict passes before it is rendered.
         next_seq: Gives the next number of this process.
         current_trace: The span that is current, or None.
+        clock: Seconds that never go back.
 
     Attributes:
         logger: What processors get as the logger of the run's own events; None until it is made.
@@ -41,6 +47,7 @@ class RunHandler(logging.Handler):
         processors: Sequence[Processor],
         next_seq: Callable[[], int],
         current_trace: Callable[[], TraceRef | None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(level)
         self.faults: Counter[str] = Counter()
@@ -54,6 +61,8 @@ class RunHandler(logging.Handler):
         self.logger: logging.Logger | None = None
         self._mark = os.urandom(8).hex()  # a record that is pickled takes it along; another run's differs
         self._failing: set[str] = set()
+        self._failed_s: dict[str, float] = {}
+        self._clock = clock
         self._deferred: deque[logging.LogRecord] = deque()
         self._writing = threading.local()  # a fork in another thread's event must not leave it set
 
@@ -170,8 +179,12 @@ class RunHandler(logging.Handler):
     def _fault(self, name: str, error: Exception, *, processed: bool = True) -> None:
         """Count a fault; the first of an episode is told."""
         self.faults[f"{name}: {type(error).__name__}"] += 1
-        if name not in self._failing:
-            self._failing.add(name)
+        now_s, last_s = self._clock(), self._failed_s.get(name, -math.inf)
+        # A full disk takes a short line now and then: that alone does not end an episode.
+        is_new = name not in self._failing and now_s - last_s >= QUIET_S
+        self._failing.add(name)
+        self._failed_s[name] = now_s
+        if is_new:
             text = f"{name} failed ({type(error).__name__}: {text_of(error)}); training goes on"
             self._deferred.append(_warning(text, processed=processed))
 

@@ -3,6 +3,7 @@
 import logging
 
 from otel_mmlog.core.errors import LevelError
+from otel_mmlog.core.shown import shown
 
 _LEVELS = {
     "DEBUG": logging.DEBUG,
@@ -44,6 +45,6 @@ def parse_level(value: str | int, where: str) -> int:
 
 def _error(where: str, value: object) -> LevelError:
     return LevelError(
-        f"{where} is {value!r}, but a log level is one of DEBUG, INFO, WARNING, ERROR, CRITICAL (any case), "
+        f"{where} is {shown(value)}, but a log level is one of DEBUG, INFO, WARNING, ERROR, CRITICAL (any case), "
         "or a number from 1 to 50."
     )

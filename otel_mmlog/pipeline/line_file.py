@@ -7,10 +7,15 @@ import time
 import weakref
 from pathlib import Path
 
+from otel_mmlog.core.own_folders import PRIVATE, make_folder
+from otel_mmlog.core.plain_files import open_plain
+
 _open_files: "weakref.WeakSet[LineFile]" = weakref.WeakSet()
 _fork_hook: list[bool] = []
 _LOCK_TRIES = 10
 _LOCK_PAUSE_S = 0.002
+LOOK_S = 1.0
+"""Seconds from one look whether the file still has its name to the next."""
 
 
 class LineFile:
@@ -19,7 +24,8 @@ class LineFile:
     While the file is open it is locked (``flock``): `is_free` tells another run that asks.
 
     Args:
-        path: The file; its folder is made if it is missing (mode 0700, the file 0600).
+        path: The file; its folder is made if it is missing.
+        mode: Of a new file, and with the right to look into it, of a new folder.
 
     Attributes:
         locked: Whether nobody else has the file open; True on a file system without locks.
@@ -28,12 +34,12 @@ class LineFile:
         OSError: The file cannot be opened for writing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int = PRIVATE) -> None:
         self.path = path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._mode = mode
         self._descriptor = self._open()
-        self._torn = not _ends_with_newline(self._descriptor)
-        self.locked = _lock(self._descriptor)
+        self._torn, self.locked = _begin(self._descriptor)
+        self._looked_s = time.monotonic()
         _reopen_after_fork(self)
 
     def append(self, line: str) -> None:
@@ -42,6 +48,9 @@ class LineFile:
         Raises:
             OSError: It could not be written whole; the next line then starts on a line of its own.
         """
+        now_s = time.monotonic()
+        if now_s - self._looked_s >= LOOK_S:
+            self._look(now_s)
         data = line.encode("utf-8", "replace") + b"\n"
         if self._torn:
             data = b"\n" + data
@@ -49,9 +58,21 @@ class LineFile:
         try:
             while written < len(data):
                 written += os.write(self._descriptor, data[written:])
-        finally:
-            if written:
-                self._torn = written < len(data)
+        except BaseException:  # a signal handler may raise anything in between
+            self._torn |= written > 0 and not self._cut(written)
+            raise
+        self._torn = False
+
+    def _cut(self, written: int) -> bool:
+        """Take back the part of a line that was just written, if nobody has written after it; whether that was done."""
+        try:
+            end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+            if os.fstat(self._descriptor).st_size != end:
+                return False
+            os.ftruncate(self._descriptor, end - written)
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -60,8 +81,17 @@ class LineFile:
             os.close(descriptor)
 
     def _open(self) -> int:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        return os.open(self.path, flags, 0o600)
+        if not self.path.parent.is_dir():
+            make_folder(self.path.parent, self._mode)
+        return open_plain(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, self._mode)
+
+    def _look(self, now_s: float) -> None:
+        """Make the file, and its folder, again if somebody deleted it: what goes to a file without a name is lost."""
+        if not os.fstat(self._descriptor).st_nlink:
+            deleted, self._descriptor = self._descriptor, self._open()
+            os.close(deleted)
+            self._torn, self.locked = _begin(self._descriptor)
+        self._looked_s = now_s
 
     def _reopen(self) -> None:
         """Give a forked child a descriptor of its own, so that it does not hold the parent's lock."""
@@ -77,7 +107,7 @@ class LineFile:
 def is_free(path: Path) -> bool:
     """Whether no living process has this file open as a `LineFile`."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_plain(path, os.O_RDONLY)
     except OSError:
         return True
     try:
@@ -90,6 +120,11 @@ def is_free(path: Path) -> bool:
         return True
     finally:
         os.close(descriptor)
+
+
+def _begin(descriptor: int) -> tuple[bool, bool]:
+    """Whether the last line is torn, and whether nobody else has the file open."""
+    return not _ends_with_newline(descriptor), _lock(descriptor)
 
 
 def _lock(descriptor: int) -> bool:

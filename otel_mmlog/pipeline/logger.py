@@ -7,10 +7,17 @@ from typing import Any
 import structlog
 from structlog.processors import CallsiteParameter, CallsiteParameterAdder
 
-from otel_mmlog.pipeline.events import EVENT_DICT, STACK, EventDict, free_key
+from otel_mmlog.pipeline.events import (
+    EVENT_DICT,
+    HIDDEN,
+    STACK,
+    EventDict,
+    format_message,
+    free_key,
+)
 from otel_mmlog.pipeline.handler import RunHandler
 
-_TAKEN = ("level", "logger", "pathname", "func_name", "lineno", STACK)
+_TAKEN = ("level", "logger", "pathname", "func_name", "lineno", STACK, "_from_structlog", *HIDDEN)
 _render_stack = structlog.processors.StackInfoRenderer(additional_ignores=[__name__])
 
 
@@ -75,7 +82,7 @@ def make_logger(stdlib_logger: logging.Logger) -> structlog.stdlib.BoundLogger:
             structlog.stdlib.filter_by_level,
             structlog.contextvars.merge_contextvars,
             _keep_taken_names,
-            structlog.stdlib.PositionalArgumentsFormatter(),
+            _format_arguments,
             callsite,
             _to_stdlib,
         ],
@@ -95,15 +102,36 @@ def _keep_taken_names(_logger: Any, _name: str, event_dict: EventDict) -> EventD
     return event_dict
 
 
+def _format_arguments(_logger: Any, _name: str, event_dict: EventDict) -> EventDict:
+    """Put the positional arguments into the message; structlog's own processor raises for a wrong format."""
+    arguments = event_dict.pop("positional_args", ())
+    if arguments:
+        is_mapping = len(arguments) == 1 and isinstance(arguments[0], dict) and arguments[0]
+        event_dict["event"] = format_message(
+            event_dict.get("event"), arguments[0] if is_mapping else arguments
+        )
+    return event_dict
+
+
 def _to_stdlib(_logger: Any, _name: str, event_dict: EventDict) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """End the chain with a stdlib call; the event dict travels on the log record.
 
     structlog's own ``render_to_log_kwargs`` raises for a key such as ``name``, which a log record has already.
     """
     kwargs: dict[str, Any] = {"extra": {EVENT_DICT: event_dict}}
-    if event_dict.get("stack_info"):  # the stdlib's own stack, for other handlers, ends inside of structlog
+    if _is_asked(
+        event_dict, "stack_info"
+    ):  # the stdlib's own stack, for other handlers, ends inside of structlog
         event_dict[STACK] = _render_stack(None, "", {"stack_info": True})["stack"]
     for key in ("exc_info", "stack_info"):
-        if event_dict.get(key):
+        if _is_asked(event_dict, key):
             kwargs[key] = event_dict.pop(key)
     return (event_dict.get("event", ""),), kwargs
+
+
+def _is_asked(event_dict: EventDict, key: str) -> bool:
+    """Whether a flag is set; not by what cannot say whether it is true."""
+    try:
+        return bool(event_dict.get(key))
+    except Exception:  # noqa: BLE001 - any object may be given; it then stays an ordinary value of the event
+        return False

@@ -6,14 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from otel_mmlog.core.escape import escape_json
+
 _MAX_DEPTH = 8
 _MAX_ITEMS = 1000
 _MAX_TEXT = 4096
 _MAX_VISITS = 10_000
 _MAX_INT = 10**1000  # Python refuses to write ints of more than 4300 digits
-# JSON allows these raw inside a string; terminals and line splitters do not take them well.
-_HAZARDS = [*range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
-_ESCAPES = {code: f"\\u{code:04x}" for code in _HAZARDS}
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -41,9 +40,8 @@ def to_json(value: Any) -> str:
         text = _encode(value)
     except Exception:  # noqa: BLE001 - a value of any type may raise anything; it then costs itself only
         text = _encode(plain(value))
-    if text.isascii() and "\x7f" not in text:
-        return text
-    return text.translate(_ESCAPES).encode("utf-8", "replace").decode("utf-8")
+    text = escape_json(text)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _not_finite(value: float) -> str:

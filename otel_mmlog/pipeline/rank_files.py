@@ -2,12 +2,15 @@
 
 import json
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from otel_mmlog.core.own_folders import PRIVATE
+from otel_mmlog.core.plain_files import read_plain
 from otel_mmlog.core.rank import Rank
 from otel_mmlog.pipeline.line_file import LineFile, is_free
 
@@ -61,20 +64,22 @@ def rank_stem(folder: Path, stem: str, rank: int, run_id: str) -> str:
     return f"{stem}_{file_stem(run_id)[:40]}{suffix}"
 
 
-def open_rank_files(folder: Path, stem: str, rank: int, run_id: str) -> tuple[LineFile, LineFile]:
+def open_rank_files(
+    folder: Path, stem: str, rank: int, run_id: str, mode: int = PRIVATE
+) -> tuple[LineFile, LineFile]:
     """Open the text and the JSON file of this rank.
 
     Raises:
         OSError: One of them cannot be opened for writing.
     """
     name = rank_stem(folder, stem, rank, run_id)
-    json_file = LineFile(folder / f"{name}.jsonl")
+    json_file = LineFile(folder / f"{name}.jsonl", mode)
     if not json_file.locked:  # by a run that opened it since it was free
         json_file.close()
         name = rank_stem(folder, stem, rank, run_id)
-        json_file = LineFile(folder / f"{name}.jsonl")
+        json_file = LineFile(folder / f"{name}.jsonl", mode)
     try:
-        return LineFile(folder / f"{name}.log"), json_file
+        return LineFile(folder / f"{name}.log", mode), json_file
     except OSError:
         json_file.close()
         raise
@@ -91,8 +96,8 @@ def _wait_for(marker: Callable[[], bool]) -> bool:
 
 def _last_run_id(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 65536))
+        with read_plain(path) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 65536))
             lines = file.read().splitlines()
         value = json.loads(lines[-1])["run_id"]
     except (OSError, ValueError, IndexError, KeyError, TypeError):

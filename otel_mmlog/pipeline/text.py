@@ -4,8 +4,9 @@ import logging
 import time
 from typing import Any
 
+from otel_mmlog.core.escape import continuation, escape
 from otel_mmlog.core.record import LogEvent
-from otel_mmlog.pipeline.escape import continuation, escape
+from otel_mmlog.core.shown import line_text
 from otel_mmlog.pipeline.events import STACK, EventDict, text_of, to_log_event, with_record
 
 CONSOLE_TIME = "%m/%d %H:%M:%S"
@@ -55,7 +56,7 @@ class TextRenderer:
         return self._stamp
 
     def _level(self, level: int) -> str:
-        name = logging.getLevelName(level)
+        name = escape(logging.getLevelName(level))
         if not self._color:
             return name
         return f"{_style(level)}{name}{_RESET}"
@@ -80,10 +81,7 @@ def _record_text(text: str) -> str:
 
 
 def _value(value: Any) -> str:
-    try:
-        text = str(value)
-    except Exception as error:  # noqa: BLE001 - a raising __str__ costs its own field, and the field says so
-        return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
+    text = line_text(value)
     return repr(text) if isinstance(value, str) and (" " in text or not text) else text
 
 

@@ -6,6 +6,7 @@ import os
 import random
 import select
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -13,9 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from otel_mmlog.core.escape import continuation
 from otel_mmlog.sender.courier import ThreadCourier
 from otel_mmlog.sender.endpoint_settings import read_endpoints
+from otel_mmlog.sender.folder_faults import FolderFaults
 from otel_mmlog.sender.launch import Plan
+from otel_mmlog.sender.onlooker import Onlooker
 from otel_mmlog.sender.reader import JournalReader
 from otel_mmlog.sender.sender import Pace, Sender
 from otel_mmlog.sender.status import SenderStatus, encode_status
@@ -30,6 +34,9 @@ MOURN_S: Final = 2.0
 """Seconds that a killed parent may take to let its segment go."""
 
 MOURN_AGAIN_S: Final = 0.05
+
+LOOK_ON_S: Final = 0.1
+"""Seconds between two looks at how far another sender is, while somebody waits for that."""
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _READ_BYTES: Final = 65536
@@ -52,7 +59,8 @@ def main(
         _run(environ, Plan(**plan), on_dead)
         code = 0
     except BaseException:  # noqa: BLE001 - nobody else is there to hear of it
-        traceback.print_exc()
+        sys.stderr.write(continuation(traceback.format_exc())[1:] + "\n")
+        sys.stderr.flush()
     finally:
         # Threads that wait for a server must not hold this process.
         os._exit(code)
@@ -78,7 +86,8 @@ def _run(environ: Mapping[str, str], plan: Plan, on_dead: Callable[[Path], bool]
         tell=words.say,
         pace=Pace(gather_s=plan.gather_s, poll_s=POLL_S),
     )
-    _Loop(plan, reader, sender, words, wake_read, terminated, on_dead).run()
+    onlooker = Onlooker(Path(plan.folder), endpoints)
+    _Loop(plan, reader, sender, onlooker, words, wake_read, terminated, on_dead).run()
 
 
 def _become_background(wake_fd: int) -> Callable[[], bool]:
@@ -105,6 +114,7 @@ class _Loop:
         plan: Plan,
         reader: JournalReader,
         sender: Sender,
+        onlooker: Onlooker,
         words: Words,
         wake_fd: int,
         terminated: Callable[[], bool],
@@ -113,13 +123,17 @@ class _Loop:
         self._plan = plan
         self._reader = reader
         self._sender = sender
+        self._onlooker = onlooker
         self._words = words
         self._wake_fd = wake_fd
         self._terminated = terminated
         self._on_dead = on_dead
         self._pipe = StatusPipe(_STDOUT)
+        self._faults = FolderFaults(words.say)
         self._status: SenderStatus | None = None
         self._told_s = 0.0
+        self._told_news: tuple[object, ...] = ()
+        self._heard_flushes = 0
         self._deadline_s: float | None = None
         self._is_let_go = False
         self._died_s = math.inf
@@ -139,8 +153,9 @@ class _Loop:
                 break
             self._tell(now_s)
             self._wait(min(wake_s, now_s + POLL_S, self._deadline_s or math.inf, self._mourn_s or math.inf))
-        finished = self._is_locked and self._deadline_s is not None and self._sender.is_flushed
+        finished = self._deadline_s is not None and self._sender.is_flushed
         self._reader.close()
+        self._faults.look(self._reader.counts, time.monotonic())
         self._pipe.put(encode_status(replace(self._current_status(), finished=finished)))
 
     def _is_over(self, now_s: float) -> bool:
@@ -152,12 +167,25 @@ class _Loop:
             return True
         if self._mourn_s is not None:
             return False
-        return self._is_locked and (self._sender.is_flushed or self._sender.is_stuck)
+        return self._sender.is_flushed or (self._is_locked and self._sender.is_stuck)
 
     def _step(self, now_s: float) -> float:
         if not self._is_locked and not self._lock():
-            return now_s + POLL_S
+            return self._look_on(now_s)
         return self._sender.step(now_s)
+
+    def _look_on(self, now_s: float) -> float:
+        """See how far the folder's sender is: what that one has delivered is delivered."""
+        self._reader.follow()
+        if self._onlooker.is_delivered():
+            self._sender.fulfil()
+        return now_s + (POLL_S if self._sender.is_flushed else LOOK_ON_S)
+
+    def _flush(self, now_s: float) -> None:
+        """Deliver what is in the journal now, or have it delivered."""
+        self._sender.flush(now_s)
+        if not self._is_locked:
+            self._onlooker.mark()
 
     def _lock(self) -> bool:
         """Become the folder's one sender; another one may be about to finish there."""
@@ -197,7 +225,8 @@ class _Loop:
         except OSError:
             said = b""
         for _ in range(said.count(b"F")):
-            self._sender.flush(now_s)
+            self._heard_flushes += 1
+            self._flush(now_s)
         self._is_let_go |= b"E" in said
         if said:
             self._sender.more(now_s)
@@ -231,20 +260,26 @@ class _Loop:
             is_done = True
         if is_done or self._is_let_go or now_s - self._died_s >= MOURN_S:
             self._mourn_s = None
-            self._sender.flush(now_s)
+            self._flush(now_s)
         else:
             self._mourn_s = now_s + MOURN_AGAIN_S
 
     def _tell(self, now_s: float) -> None:
-        """Send the status if it has changed: after a flush at once, else each second at most."""
-        is_flushed = self._status is not None and self._status.flushes != self._sender.flushes
-        if not is_flushed and now_s - self._told_s < POLL_S:
+        """Send the status if it has changed: what the parent may wait for at once, else each second at most."""
+        news = self._news()
+        if news == self._told_news and now_s - self._told_s < POLL_S:
             return
-        self._told_s = now_s
+        self._told_s, self._told_news = now_s, news
+        self._faults.look(self._reader.counts, now_s)
         status = self._current_status()
         if status != self._status:
             self._status = status
             self._pipe.put(encode_status(status))
+
+    def _news(self) -> tuple[object, ...]:
+        """What the parent may wait for: flushes that it asked for, that are fulfilled, and that cannot be now."""
+        kinds = {signal: trouble.kind for signal, trouble in self._sender.status().troubles.items()}
+        return (self._heard_flushes, self._sender.flushes, kinds)
 
     def _current_status(self) -> SenderStatus:
         backlog = self._reader.backlog()

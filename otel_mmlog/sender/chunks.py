@@ -1,6 +1,7 @@
 """Where each signal's lines are in the segments: found out once, for all signals."""
 
 import os
+import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Container, Iterator, Mapping
@@ -8,9 +9,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
 
+from otel_mmlog.core.line_check import DamagedLineError, checked, fits, without_check
 from otel_mmlog.core.segments import SegmentName
 from otel_mmlog.sender import journal_lines
-from otel_mmlog.sender.journal_lines import NotARequestError, signal_of
+from otel_mmlog.sender.journal_lines import NotARequestError, parsed_signal_of, signal_of
 from otel_mmlog.sender.segment_files import SegmentFile, opened
 from otel_mmlog.sender.types import SIGNALS, Signal
 
@@ -21,6 +23,9 @@ _MAX_LINES: Final = 250_000
 """Lines whose place is remembered; each takes eight bytes."""
 
 _MAX_CHUNKS: Final = 5_000
+
+_HEADS: Final = re.compile(rb'\{"resource(?:Metrics|Logs|Spans)":\[')
+"""How lines begin; no text in one can hold this, since its quotes are escaped there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class Chunks:
             return iter(())
         data = self._data(file, chunk)
         places = zip(starts[first:], ends[first:], strict=True)
-        return ((data[start:end], chunk.start + end) for start, end in places)
+        return ((without_check(data[start:end]), chunk.start + end) for start, end in places)
 
     def forget(self, name: SegmentName) -> None:
         """Forget a segment: it is gone, or to be read anew."""
@@ -179,7 +184,7 @@ def _sort(data: bytes, offset: int) -> Chunk:
         except NotARequestError:
             if line != b"\n":  # a writer begins with one after a write that failed
                 skipped.append(offset + end)
-            continue
+            signal, start = _hidden(line, start)
         if signal is not None:
             starts, ends = places[signal]
             starts.append(start)
@@ -196,4 +201,17 @@ def _sort(data: bytes, offset: int) -> Chunk:
 def _checked_signal_of(line: bytes, *, is_text: bool) -> Signal | None:
     if not (is_text or journal_lines.is_text(line)):
         raise NotARequestError("not text")
-    return signal_of(line)
+    try:
+        whole = checked(line)
+    except DamagedLineError as error:
+        raise NotARequestError(str(error)) from None
+    return signal_of(whole) if len(whole) < len(line) else parsed_signal_of(whole)
+
+
+def _hidden(line: bytes, start: int) -> tuple[Signal | None, int]:
+    """The whole line at the end of a damaged one, where the newline between them was hit: its signal and its start."""
+    for head in _HEADS.finditer(line, 1):
+        rest = line[head.start() :]
+        if fits(rest):
+            return _checked_signal_of(rest, is_text=False), start + head.start()
+    return None, start

@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 from typing import Any, Final
 
+from otel_mmlog.core.plain_files import open_plain, read_plain
 from otel_mmlog.core.segments import SegmentName, is_at, lock, parse_name
 from otel_mmlog.sender.positions import Offsets, Positions
 from otel_mmlog.sender.types import SIGNALS
@@ -22,7 +23,7 @@ _COMPACT_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 4 * 1024 * 1024
 _CRC_CHARS: Final = 8
 _MAX_OFFSET: Final = 2**63
-_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
 
 
 class Cursor:
@@ -51,7 +52,7 @@ class Cursor:
             OSError: The file cannot be opened or made.
         """
         while not self.is_held:
-            fd = os.open(self._path, _FLAGS, 0o600)
+            fd = open_plain(self._path, _FLAGS)
             if not lock(fd):
                 os.close(fd)
                 return False
@@ -64,7 +65,7 @@ class Cursor:
     def load(self) -> Positions:
         """The positions of the last valid line; none if there is no such line."""
         try:
-            with self._path.open("rb") as file:
+            with read_plain(self._path) as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - _READ_BYTES))
                 lines = file.read(_READ_BYTES).split(b"\n")
         except OSError:
@@ -99,7 +100,7 @@ class Cursor:
     def _replace(self, line: bytes) -> None:
         """Make a file of this one line, locked before it takes the old one's place."""
         path = self._path.with_name(f"{CURSOR}.new")
-        fd = os.open(path, _FLAGS | os.O_TRUNC, 0o600)
+        fd = open_plain(path, _FLAGS | os.O_TRUNC)
         try:
             if not lock(fd):
                 raise BlockingIOError(f"{path} is in use")

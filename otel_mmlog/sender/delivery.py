@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from otel_mmlog.sender.backoff import Backoff
 from otel_mmlog.sender.batches import Batch
-from otel_mmlog.sender.pieces import Pieces, Suspect
+from otel_mmlog.sender.pieces import MAX_REQUESTS, Pieces, Suspect
 from otel_mmlog.sender.types import Answer, Signal
 
 State = Literal["ok", "retrying", "paused"]
@@ -18,8 +18,9 @@ class Delivery:
 
     A line is set aside only after the server refused it and then took another line of the signal; for
     want of one in the batch, the line that it took last is sent again. If it takes nothing, that is a
-    pause, however many lines it refused. A batch of which nothing was taken is let go before a wait, to
-    be read anew: by then it may have grown, or newer lines come first.
+    pause, however many lines it refused. After `MAX_REQUESTS` in a row that were too large for it, however
+    small, it has to show that it takes anything before it gets more. A batch of which nothing was taken is
+    let go before a wait, to be read anew: by then it may have grown, or newer lines come first.
 
     Args:
         signal: What is delivered.
@@ -51,6 +52,7 @@ class Delivery:
         self._pieces = Pieces(())
         self._limit_bytes: int | None = None
         self._accepted_at_limit = 0
+        self._too_large_in_a_row = 0
         self._control: bytes | None = None
         self._refused_backlog = False
         self.batch: Batch | None = None
@@ -98,14 +100,14 @@ class Delivery:
         """The lines of the next request; empty while there is nothing to send or a wait is on."""
         if self.batch is None or now_s < self._backoff.until_s:
             return ()
-        if not self._pieces.current and not self._pieces.is_proven and self._control is not None:
+        if self._needs_proof and self._control is not None:
             return (self._control,)
         return self._pieces.current
 
     def on_answer(self, answer: Answer, now_s: float) -> None:
         """Draw the consequence of an answer to what `lines` returned."""
         self.requests += 1
-        is_control = not self._pieces.current
+        is_control = self._needs_proof
         if answer.kind == "delivered":
             self._accept(answer, is_control=is_control)
         elif answer.kind == "retry":
@@ -117,7 +119,14 @@ class Delivery:
         else:
             self._refuse(answer, now_s)
 
+    @property
+    def _needs_proof(self) -> bool:
+        """Whether it is to be seen that the server takes anything."""
+        is_over = not self._pieces.current and not self._pieces.is_proven
+        return is_over or self._too_large_in_a_row >= MAX_REQUESTS
+
     def _accept(self, answer: Answer, *, is_control: bool) -> None:
+        self._too_large_in_a_row = 0
         if is_control:
             self._pieces.is_proven = True
         else:
@@ -143,6 +152,8 @@ class Delivery:
 
     def _pause(self, detail: str, now_s: float) -> None:
         self._backoff.pause(now_s)
+        if self._too_large_in_a_row:
+            self._too_large_in_a_row, self._limit_bytes = 0, None  # it was not their size
         if self.state != "paused" or detail != self.detail:
             self._tell(f"{self._signal}: {detail}; sending is paused, with a try every few minutes")
         self.state, self.detail = "paused", detail
@@ -155,11 +166,12 @@ class Delivery:
     def _refuse(self, answer: Answer, now_s: float) -> None:
         """Look for the lines that make the server refuse the request, or make the requests smaller."""
         if answer.kind == "split":
+            self._too_large_in_a_row += 1
             self._shrink()
             self._pieces.halve(answer.detail)
         else:
             self._pieces.refuse(answer.detail)
-        if not self._pieces.current and not self._pieces.is_proven and self._control is None:
+        if self._needs_proof and self._control is None:
             self._pause(answer.detail, now_s)
 
     def _switches_encoding(self, answer: Answer) -> bool:

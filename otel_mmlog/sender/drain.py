@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from otel_mmlog.sender.courier import ThreadCourier
+from otel_mmlog.sender.folder_faults import FolderFaults
 from otel_mmlog.sender.folders import Folders
 from otel_mmlog.sender.reader import JournalReader
 from otel_mmlog.sender.sender import Pace, Sender
@@ -53,7 +54,8 @@ def drain(
         on_progress: Gets the status a few times a second; what it raises ends the sending in good order.
         follow: Whether to go on for ever, with what is still being written.
         patience_s: Seconds without an answer that helps after which it ends, unless it follows.
-        on_dead: Called with a folder before a segment whose writer is dead is removed: journals its last words.
+        on_dead: Journals the last words of dead processes in a folder. Called at the beginning, and before an open
+            segment would be removed whose writer is dead.
         tell: Gets one sentence whenever something goes wrong, or right again.
 
     Raises:
@@ -63,6 +65,9 @@ def drain(
     try:
         held = {folder: reader for folder, reader in readers.items() if reader.try_lock()}
         busy = tuple(folder for folder in readers if folder not in held)
+        if on_dead is not None:
+            for folder in held:
+                on_dead(folder)
         work = _Drain(list(held.values()), transports, tell, gather_s=1.0 if follow else 0.0)
         status = work.run(on_progress, follow=follow, patience_s=patience_s)
         return work.summary(status, busy)
@@ -81,6 +86,7 @@ class _Drain:
         gather_s: float,
     ) -> None:
         self._readers = readers
+        self._faults = [FolderFaults(tell) for _ in readers]
         self._signals = list(transports)
         self._answered = threading.Event()
         self._helped_s = time.monotonic()
@@ -105,15 +111,21 @@ class _Drain:
             wake_s = self._sender.step(now_s)
             if now_s - told_s >= PROGRESS_S:
                 told_s = now_s
+                self._look_after_folders(now_s)
                 on_progress(self._status())
             if not follow and self._is_over(now_s, patience_s):
                 break
             self._answered.wait(min(max(0.0, wake_s - now_s), PROGRESS_S))
             self._answered.clear()
             now_s = time.monotonic()
+        self._look_after_folders(now_s)
         status = replace(self._status(), finished=self._sender.is_flushed)
         on_progress(status)
         return status
+
+    def _look_after_folders(self, now_s: float) -> None:
+        for reader, faults in zip(self._readers, self._faults, strict=True):
+            faults.look(replace(reader.counts, skipped_lines=0), now_s)  # the summary tells of these
 
     def _is_over(self, now_s: float, patience_s: float) -> bool:
         """Whether nothing is left, or nothing goes on; each folder gets a chance before that is said."""

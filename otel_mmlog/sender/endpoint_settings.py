@@ -8,13 +8,16 @@ from typing import TypeVar, get_args
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.sender.credentials import proxy_forms
 from otel_mmlog.sender.endpoints import Compression, Endpoint, Protocol, Tls, shown
 from otel_mmlog.sender.header_settings import basic_authorization, parse_headers, require_grpc_names
+from otel_mmlog.sender.loopback import is_loopback
 from otel_mmlog.sender.types import SIGNALS, Signal
 
 DEFAULT_TIMEOUT_S = 10.0
 MAX_TIMEOUT_S = 300.0
 _GRPC_PORT = 4317
+_MAX_PATH_CHARS = 400  # a key in place of its path is longer
 _PREFIX = "OTEL_EXPORTER_OTLP_"
 _Choice = TypeVar("_Choice", bound=str)
 
@@ -25,8 +28,9 @@ def read_endpoints(environ: Mapping[str, str]) -> dict[Signal, Endpoint] | None:
     A signal's own variable wins over the general one, and an empty one counts as unset. A signal with neither
     endpoint is left out. What differs from OpenTelemetry's exporters for Python: the default protocol is
     ``http/json``, or ``grpc`` on port 4317; ``http/json`` is compressed unless a variable says ``none``; a
-    client certificate needs no ``CERTIFICATE`` beside it; and what they warn about, or learn when they send, is
-    an error. The timeout is in seconds, as it is for them, and at most `MAX_TIMEOUT_S`.
+    client certificate needs no ``CERTIFICATE`` beside it; headers go in plain text to another machine only if
+    ``INSECURE`` says so, for HTTP too; and what they warn about, or learn when they send, is an error. The
+    timeout is in seconds, as it is for them, and at most `MAX_TIMEOUT_S`.
 
     Raises:
         ConfigError: A variable holds a value that cannot be used; the message never has a secret.
@@ -80,7 +84,7 @@ def _endpoint(variables: _Variables) -> Endpoint:
     else:
         url = _url(variable, text, parts, variables.signal)
         headers |= [basic_authorization(parts.username, parts.password or "")] if parts.username else []
-    return Endpoint(
+    endpoint = Endpoint(
         signal=variables.signal,
         protocol=protocol,
         url=url,
@@ -89,6 +93,25 @@ def _endpoint(variables: _Variables) -> Endpoint:
         timeout_s=_timeout_s(*variables.get("TIMEOUT")),
         compression=_compression(variables, protocol),
         tls=_tls(variables),
+        hidden=tuple(dict.fromkeys(proxy_forms(variables.environ))),
+    )
+    _require_cover(variables, endpoint)
+    return endpoint
+
+
+def _require_cover(variables: _Variables, endpoint: Endpoint) -> None:
+    """Refuse to send credentials where others can read them, unless the user says so.
+
+    Which header is a credential cannot be known, so that each is taken for one.
+    """
+    is_plain = endpoint.insecure or endpoint.url.startswith("http://")
+    has_credentials = bool(endpoint.headers) or (endpoint.protocol != "grpc" and "?" in endpoint.url)
+    if not is_plain or not has_credentials or is_loopback(endpoint) or variables.is_true("INSECURE"):
+        return
+    variable, text = variables.get("ENDPOINT")
+    raise ConfigError(
+        f"{variable}={shown(text)!r} would take headers, user info or a query, which may be secrets, to another"
+        f" machine in plain text. Write https://, or permit it with {_PREFIX}INSECURE=true."
     )
 
 
@@ -196,6 +219,10 @@ def _tls(variables: _Variables) -> Tls:
 def _pem(variable: str, text: str) -> Path | None:
     if not text:
         return None
+    if "-----BEGIN " in text or "\n" in text or len(text) > _MAX_PATH_CHARS:
+        raise ConfigError(
+            f"{variable} is not the path of a PEM file (its text is not shown, it may be a key). Set it to the path."
+        )
     try:
         if b"-----BEGIN " in Path(text).read_bytes():
             return Path(text)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from otel_mmlog.sender.credentials import basic_forms
 from otel_mmlog.sender.types import Signal
 
 Protocol = Literal["http/json", "http/protobuf", "grpc"]
@@ -41,6 +42,7 @@ class Endpoint:
         timeout_s: For a connection, and again for an answer.
         compression: Of the body.
         tls: Certificates.
+        hidden: What else no message may repeat, such as the password of a proxy.
     """
 
     signal: Signal
@@ -51,6 +53,7 @@ class Endpoint:
     timeout_s: float = 10.0
     compression: Compression = "none"
     tls: Tls = Tls()
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
 
 def describe(endpoint: Endpoint) -> str:
@@ -84,8 +87,11 @@ def secrets(endpoint: Endpoint) -> list[str]:
 
 def _secrets(endpoint: Endpoint) -> Iterator[str]:
     yield urlsplit(endpoint.url).query
-    for _, value in endpoint.headers:
-        yield value
+    yield from endpoint.hidden
+    for name, value in endpoint.headers:
+        yield value if value.strip("=") else name  # base64 alone, taken for a name
         scheme, space, credentials = value.partition(" ")
         if space and scheme.isalpha():
             yield credentials
+        if scheme.lower() == "basic":
+            yield from basic_forms(credentials)

@@ -8,6 +8,7 @@ import grpc  # type: ignore[import-untyped]  # ships no types
 
 from otel_mmlog._version import __version__
 from otel_mmlog.sender.endpoints import Endpoint, Tls
+from otel_mmlog.sender.loopback import is_loopback
 
 _OPTIONS = (
     ("grpc.primary_user_agent", f"otel-mmlog/{__version__}"),
@@ -62,9 +63,10 @@ class GrpcChannel:
 
 
 def _open(endpoint: Endpoint) -> Any:
+    options = (*_OPTIONS, ("grpc.enable_http_proxy", 0 if is_loopback(endpoint) else 1))
     if endpoint.insecure:
-        return grpc.insecure_channel(endpoint.url, options=_OPTIONS)
-    return grpc.secure_channel(endpoint.url, _credentials(endpoint.tls), options=_OPTIONS)
+        return grpc.insecure_channel(endpoint.url, options=options)
+    return grpc.secure_channel(endpoint.url, _credentials(endpoint.tls), options=options)
 
 
 def _credentials(tls: Tls) -> Any:

@@ -37,10 +37,11 @@ def parse_headers(variable: str, text: str) -> tuple[tuple[str, str], ...]:
 
 def require_grpc_names(variable: str, headers: Iterable[tuple[str, str]]) -> None:
     """Raise ConfigError for a header whose name HTTP/1 has but gRPC has not."""
-    for name, _ in headers:
+    for name, value in headers:
         if not _GRPC_NAME.fullmatch(name) or name.startswith("grpc-"):
+            shown = repr(name) if value.strip("=") else "a name that is not shown (is it a secret?)"
             raise ConfigError(
-                f"{variable} sets {name!r}, which gRPC cannot send: its names have letters, digits and -_. only, and"
+                f"{variable} sets {shown}, which gRPC cannot send: its names have letters, digits and -_. only, and"
                 " do not begin with grpc-. Rename or remove it."
             )
 

@@ -15,9 +15,13 @@ from otel_mmlog._version import __version__
 from otel_mmlog.sender.answers import HttpResponse, http_answer, one_line
 from otel_mmlog.sender.bounded_body import read_body
 from otel_mmlog.sender.endpoints import Endpoint, secrets
+from otel_mmlog.sender.loopback import is_loopback
 from otel_mmlog.sender.splice import MalformedLineError, splice
+from otel_mmlog.sender.timed_session import timed_session
 from otel_mmlog.sender.types import Answer, Signal
 
+# No variable of a proxy counts then, ALL_PROXY included.
+_DIRECTLY = {"http": "", "https": "", "all": ""}
 _CONTENT_TYPES = {"json": "application/json", "protobuf": "application/x-protobuf"}
 _COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "none": bytes,
@@ -42,9 +46,12 @@ class HttpTransport:
         session: requests.Session | None = None,
     ) -> None:
         self._endpoint = endpoint
-        self._session = session or requests.Session()
+        self._session = session or timed_session()
         self._encoding = encoding or ("protobuf" if endpoint.protocol == "http/protobuf" else "json")
         self._secrets = secrets(endpoint)
+        is_local = is_loopback(endpoint)
+        self._proxies = _DIRECTLY if is_local else None
+        self._has_netrc = is_local or endpoint.url.startswith("https:")
         self._headers = {
             "User-Agent": f"otel-mmlog/{__version__}",
             "Accept-Encoding": "identity",
@@ -92,10 +99,11 @@ class HttpTransport:
             self._endpoint.url,
             data=body,
             headers=self._headers,
-            auth=_as_it_is if "authorization" in self._headers else None,
+            auth=None if self._has_netrc and "authorization" not in self._headers else _as_it_is,
             verify=str(tls.certificate) if tls.certificate else True,
             cert=_client_certificate(self._endpoint),
             timeout=timeout_s,
+            proxies=self._proxies,
             allow_redirects=False,
             stream=True,
         )
@@ -118,7 +126,7 @@ class HttpTransport:
 
 
 def _as_it_is(request: Any) -> Any:
-    """Keep requests from replacing the Authorization header by what ``.netrc`` has for the host."""
+    """Keep requests from sending what ``.netrc`` has for the host, in plain text or in place of a header."""
     return request
 
 

@@ -82,7 +82,7 @@ def signal_of(line: bytes) -> Signal | None:
         signal, head, item_key = known
         if line.startswith(head) and item_key in line:
             return signal
-    return _parsed_signal_of(line)
+    return parsed_signal_of(line)
 
 
 def is_text(data: bytes) -> bool:
@@ -130,7 +130,12 @@ def _time_ns(line: bytes, start: int) -> int:
     return int(match[1]) if match else 0
 
 
-def _parsed_signal_of(line: bytes) -> Signal | None:
+def parsed_signal_of(line: bytes) -> Signal | None:
+    """What `signal_of` returns, of a line that may be anything in between.
+
+    Raises:
+        NotARequestError: The line is no OTLP JSON request.
+    """
     request = _parsed(line)
     if not (isinstance(request, dict) and len(request) == 1):
         raise NotARequestError("not an object with one key")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from otel_mmlog.core.own_folders import PRIVATE, make_folder
 from otel_mmlog.sender.child_process import ChildProcess
 from otel_mmlog.sender.fault_report import FaultReport
 from otel_mmlog.sender.launch import ENTRY, Plan, reason_not_to_start, sender_command, sender_environment
@@ -37,6 +38,7 @@ class SenderProcess:
         environ: Names the endpoints; of the rest the child gets only what it needs.
         linger_s: Seconds that the child may go on for after `close`, or after the death of this process.
         gather_s: Seconds that live lines may wait for others to share a request.
+        file_mode: Of the files in the folder; see `make_folder`.
         entry: The module whose ``main`` runs the child.
         on_fault: Gets one sentence when there is no sender, or when it cannot deliver until somebody changes
             something; called with no lock held.
@@ -50,12 +52,14 @@ class SenderProcess:
         *,
         linger_s: float = 60.0,
         gather_s: float = 1.0,
+        file_mode: int = PRIVATE,
         entry: str = ENTRY,
         on_fault: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder.absolute()
         self._environ = sender_environment(environ)
+        self._file_mode = file_mode
         self._entry = entry
         self._plan = Plan(str(self._folder), os.getpid(), linger_s, gather_s)
         self._clock = clock
@@ -168,14 +172,21 @@ class SenderProcess:
         self._heard_s = self._clock()
         self._respawn.birth(self._heard_s)
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            words_fd = open_words(self._folder)
+            make_folder(self._folder, self._file_mode, levels=2)
+            words_fd = self._open_words()
             try:
                 self._child = ChildProcess(sender_command(self._plan, self._entry), self._environ, words_fd)
             finally:
                 os.close(words_fd)
         except (OSError, RuntimeError) as error:  # RuntimeError: the interpreter is about to end
             self._on_death(f"it cannot be started: {error}")
+
+    def _open_words(self) -> int:
+        """A descriptor of its log; of nothing where there can be none: that must not keep it from sending."""
+        try:
+            return open_words(self._folder)
+        except OSError:
+            return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
     def _hear(self, now_s: float) -> None:
         """Take in what the child told, and whether it died."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from otel_mmlog.core.plain_files import open_plain, read_plain
 from otel_mmlog.sender.types import SIGNALS, Signal
 
 
@@ -49,8 +50,8 @@ def put_aside(folder: Path, signal: Signal, lines: Sequence[bytes], reason: str,
     moment = datetime.fromtimestamp(time_ns // 1_000_000_000, tz=timezone.utc)
     time = f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ns % 1_000_000_000 // 1000:06d}Z"
     data = b"".join(_encode(reason, time, line) for line in lines)
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(quarantine_path(folder, signal), flags, 0o600)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    fd = open_plain(quarantine_path(folder, signal), flags)
     try:
         _append(fd, data)
     finally:
@@ -90,9 +91,10 @@ def _move(source: Path, target: Path) -> None:
     if not target.exists():
         source.rename(target)
         return
-    fd = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = open_plain(target, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW)
     try:
-        _append(fd, source.read_bytes())
+        with read_plain(source) as lines:
+            _append(fd, lines.read())
     finally:
         os.close(fd)
     source.unlink()
@@ -120,7 +122,7 @@ def _encode(reason: str, time: str, line: bytes) -> bytes:
 
 
 def _read(path: Path, signal: Signal) -> Iterator[Quarantined]:
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+    with contextlib.suppress(FileNotFoundError), read_plain(path) as file:
         for text in file:
             kept = _decode(signal, text)
             if kept is not None:

@@ -85,6 +85,11 @@ class JournalReader:
             self._is_saved = False
         return self._cursor.is_held
 
+    def follow(self) -> None:
+        """Without the lock: take over how far the sender is that has it."""
+        if not self._cursor.is_held:
+            self._positions = self._cursor.load()
+
     def next_batch(self, signal: Signal) -> Batch | None:
         """Lines that were not acknowledged yet; None if there are none now.
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from otel_mmlog.core.plain_files import open_plain
 from otel_mmlog.core.segments import PART, SegmentName, claim, parse_name, sealed_path, segment_paths
 
 _PROBE_NS: Final = 1_000_000_000
-_OPEN_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +187,10 @@ def opened(file: SegmentFile) -> Iterator[int]:
         OSError: It is gone, may not be read, or is not a plain file.
     """
     try:
-        fd = os.open(file.path, _OPEN_FLAGS)
+        fd = open_plain(file.path, _OPEN_FLAGS)
     except FileNotFoundError:
-        fd = os.open(sealed_path(file.path), _OPEN_FLAGS)
+        fd = open_plain(sealed_path(file.path), _OPEN_FLAGS)
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(f"{file.path} is not a plain file")
         yield fd
     finally:
         os.close(fd)

@@ -144,6 +144,11 @@ class Sender:
             lane.delivery.hurry()
             lane.look_s = now_s
 
+    def fulfil(self) -> None:
+        """Take note that somebody else has delivered all that was to be flushed."""
+        for lane in self._lanes.values():
+            lane.flushed = self._flushes
+
     def status(self) -> SenderStatus:
         """Counts and troubles; what the journal holds is for the caller to fill in."""
         lanes = self._lanes.items()

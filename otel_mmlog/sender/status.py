@@ -62,10 +62,6 @@ class SenderStatus:
             signals.setdefault(trouble.detail, []).append(signal)
         return "; ".join(f"{', '.join(held)}: {detail}" for detail, held in signals.items())
 
-    def lag_s(self, now_ns: int) -> float:
-        """Age of the oldest item that is not acknowledged, in seconds; 0 if there is none."""
-        return 0.0 if self.oldest_ns is None else max(0.0, (now_ns - self.oldest_ns) / 1e9)
-
 
 def encode_status(status: SenderStatus) -> bytes:
     """A status as a line of at most a few kilobytes."""

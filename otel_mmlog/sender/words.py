@@ -7,10 +7,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
+from otel_mmlog.core.escape import escape
+from otel_mmlog.core.plain_files import open_plain
+
 WORDS: Final = "sender.log"
 MAX_BYTES: Final = 256 * 1024
 
-_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
 
 
 def open_words(folder: Path) -> int:
@@ -23,7 +26,7 @@ def open_words(folder: Path) -> int:
     with contextlib.suppress(OSError):
         if path.stat(follow_symlinks=False).st_size > MAX_BYTES:
             path.replace(path.with_name(f"{WORDS}.1"))
-    return os.open(path, _FLAGS, 0o600)
+    return open_plain(path, _FLAGS)
 
 
 class Words:
@@ -49,9 +52,10 @@ class Words:
     def say(self, text: str) -> None:
         """Write a sentence with time and process; never raises."""
         moment = datetime.fromtimestamp(self._clock_ns() / 1e9, tz=timezone.utc)
-        line = f"{moment:%Y-%m-%dT%H:%M:%SZ} [{os.getpid()}] {text}\n"
+        line = f"{moment:%Y-%m-%dT%H:%M:%SZ} [{os.getpid()}] {escape(text)}\n"
         try:
-            if os.fstat(self._fd).st_size > MAX_BYTES:
+            status = os.fstat(self._fd)
+            if status.st_size > MAX_BYTES or status.st_nlink == 0:
                 self._rotate()
             os.write(self._fd, line.encode("utf-8", "replace"))
         except OSError:

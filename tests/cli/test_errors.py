@@ -91,3 +91,9 @@ def test_variables_of_runs_do_not_matter(
     work_dir = make_journal()
     monkeypatch.setenv("OTEL_MMLOG_CLOSE_TIMEOUT", "soon")
     assert cli(work_dir, "--dry-run").exit_code == 0
+
+
+def test_names_of_folders_are_shown_on_one_line(cli: Cli, tmp_path: Path) -> None:
+    """Whatever is in the name of a folder, a terminal gets no command and no second line of it."""
+    said = sentence(cli, tmp_path / "a\x1b[2J\nError: forged\u202e")
+    assert r"a\x1b[2J\nError: forged\u202e does not exist" in said

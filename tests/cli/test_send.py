@@ -15,7 +15,7 @@ from otel_mmlog.sender.reader import JournalReader
 from otel_mmlog.testing import FakeReceiver, Reply, Request
 from tests.cli.conftest import Cli, MakeJournal
 from tests.journals import read_journals
-from tests.processes import environment
+from tests.processes import BEGIN, environment, run_python
 
 DEAD = "http://127.0.0.1:9"
 
@@ -136,6 +136,18 @@ def test_run_of_one_signal_leaves_nothing(
     assert len(receiver.points("mmlog.train.loss")) > 1
     assert not list(work_dir.rglob("otlp/*/*.jsonl*"))
     assert "left" not in (work_dir / "run.log").read_text().splitlines()[-1]
+
+
+def test_journal_of_a_killed_run(cli: Cli, tmp_path: Path, receiver: FakeReceiver) -> None:
+    """The first call sends everything, with the ends of the spans that the killed process left open."""
+    killed = (
+        BEGIN + "for _ in run.train(range(3)):\n    run.log(loss=1)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert run_python(killed, tmp_path).returncode == -signal.SIGKILL
+    sent = cli(tmp_path, "--endpoint", receiver.http_endpoint)
+    assert sent.exit_code == 0, sent.stdout
+    assert sorted(span.name for span in receiver.spans()) == ["mmlog.run", "mmlog.train"]
+    assert not list(tmp_path.rglob("*.jsonl.part"))
 
 
 def test_dead_endpoint(cli: Cli, make_journal: MakeJournal) -> None:

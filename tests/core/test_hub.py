@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -225,3 +227,29 @@ def test_followed_hub() -> None:
     assert Other.get_current_instance().instance_name == "mmengine"
     Followed.follow(None)
     assert Followed.get_current_instance() is own
+
+
+def test_fork_while_a_thread_makes_a_hub() -> None:
+    """A forked child gets its hubs, although the thread that was making one is not there to finish."""
+    program = """
+import os, signal, sys, threading, warnings
+from otel_mmlog.core.hub import MessageHub
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks beside threads
+making, go_on = threading.Event(), threading.Event()
+class Slow(MessageHub):
+    def __init__(self, name):
+        making.set()
+        go_on.wait()
+        super().__init__(name)
+thread = threading.Thread(target=Slow.get_instance, args=("slow",))
+thread.start()
+making.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    os._exit(0 if MessageHub.get_current_instance() is MessageHub.get_instance("mmengine") else 1)
+go_on.set()
+thread.join()
+sys.exit(os.waitpid(child, 0)[1])
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -42,8 +42,8 @@ SPANS = st.builds(
     links=st.lists(st.builds(Link, CONTEXTS, ATTRIBUTES), max_size=3),
     kind=st.sampled_from(SpanKind),
     status=statuses(),
-    start_time=TIMES_NS,
-    end_time=TIMES_NS,
+    start_time=st.integers(1, 2**62),
+    end_time=st.integers(2**62, 2**63 - 1),
     instrumentation_scope=st.builds(InstrumentationScope, TEXT, TEXT),
 )
 

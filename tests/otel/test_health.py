@@ -158,6 +158,13 @@ def test_no_two_points_of_a_series_share_a_millisecond(time_ns: int) -> None:
     assert len(produced) == 4
 
 
+def test_a_clock_that_was_put_right_is_followed() -> None:
+    """Health told a day ahead, before the clock was set back, does not hold the next one there."""
+    encoder = make_encoder()
+    encoder.health_lines(NOTHING, NOW_NS + 86_400 * S_NS)
+    assert {time for _, _, time, _ in samples(encoder.health_lines(NOTHING, NOW_NS))} == {0}
+
+
 def test_health_is_never_older_than_records() -> None:
     """Behind the ends of series, which may be a moment ahead of the clock, health is not earlier."""
     encoder = make_encoder()

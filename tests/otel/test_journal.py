@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.core.line_check import CHECK_BYTES
 from otel_mmlog.otel.admission import LINE_LIMIT_BYTES
 from otel_mmlog.otel.counts import JournalStats
 from otel_mmlog.otel.journal import Journal
@@ -67,9 +68,29 @@ def test_segment_is_private_named_and_begins_with_its_own_line(tmp_path: Path) -
 
 def test_name_tells_when_the_process_started(tmp_path: Path) -> None:
     """The first part of a name is the UTC time of the clock that was given."""
-    journal = Journal(tmp_path, clock=Clock())
+    journal = Journal(tmp_path, unix_clock=Clock())
     journal.append(line("metrics", "a"))
     assert next(tmp_path.iterdir()).name.startswith("20260921T141320_123456-")
+
+
+def test_names_tell_the_order_of_attempts_after_the_clock_was_set_back(tmp_path: Path) -> None:
+    """An attempt that starts an hour earlier than the one before it, by the clock, is still behind it."""
+    clock = Clock()
+    for number in range(3):
+        journal = Journal(tmp_path, unix_clock=clock)
+        journal.append(line("metrics", f"attempt {number}"))
+        journal.close()
+        clock.now_ns -= 3600 * 1_000_000_000
+    assert marks(tmp_path) == [f"attempt {number}" for number in range(3)]
+
+
+def test_a_name_from_the_end_of_time_stops_no_start(tmp_path: Path) -> None:
+    """What somebody put into the folder may have any name."""
+    for start in ("99991231T235959_999999", "99999999T999999_999999"):
+        (tmp_path / f"{start}-00000000.0000.jsonl").touch()
+    journal = Journal(tmp_path, unix_clock=Clock())
+    assert journal.append(line("metrics", "a"))
+    assert journal.start.startswith("20260921T141320")
 
 
 def test_no_file_before_the_first_line(tmp_path: Path) -> None:
@@ -121,7 +142,7 @@ def test_too_large_line_is_refused_alone(tmp_path: Path) -> None:
     assert not journal.append(
         line("metrics", "a"), line("logs", "big", pad_bytes=LINE_LIMIT_BYTES - empty), line("metrics", "b")
     )
-    assert journal.append(line("logs", "fits", pad_bytes=LINE_LIMIT_BYTES - empty - 2))
+    assert journal.append(line("logs", "fits", pad_bytes=LINE_LIMIT_BYTES - empty - CHECK_BYTES - 2))
     assert marks(tmp_path) == ["a", "b", "fits"]
     assert journal.stats().refused == {("logs", "too_large"): 1}
     assert len(told) == 1

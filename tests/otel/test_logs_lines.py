@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,6 +102,20 @@ def test_the_callers_attributes_never_replace_ours() -> None:
     assert found["logger"] == "app"
     assert found["logger_"] == "mine"
     assert found["mmlog.seq"] == "5"
+
+
+def test_names_that_are_cut_alike_lose_no_neighbour() -> None:
+    """Keys with one beginning, and keys that are one as text, all arrive, and what was cut is counted."""
+    encoder = make_encoder()
+    names = {"n" * 300 + end: number for number, end in enumerate("abc")}
+    for event in (
+        make_event(attributes=names),
+        replace(make_event(), record=make_record(names)),
+        make_event(attributes={"nested": {1: 0, "1": 1, "x" * 300: 2}}),
+    ):
+        text = encoder.log_line(event).data.decode()
+        assert all(f'"intValue":"{number}"' in text for number in range(3))
+    assert encoder.faults["key_cut"] == 7
 
 
 def test_an_exception_keeps_the_end_of_its_traceback() -> None:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,6 +152,23 @@ def test_a_series_ends_in_another_millisecond_than_its_last_value(*, is_raw: boo
         encoder.metrics_lines(make_record({"loss": 1.0}))
     ((point,),) = points(encoder.stale_lines(NOW_NS + 1)).values()
     assert int(point["timeUnixNano"]) == NOW_NS + 1_000_000
+
+
+def test_a_clock_that_was_put_right_ends_series_in_the_present() -> None:
+    """Points a day ahead, from before the clock was set back, draw no later one into their future."""
+    encoder = make_encoder()
+    day_ns = 86_400 * 10**9
+    encoder.metrics_lines(replace(make_record({"loss": 1.0}), time_ns=NOW_NS + day_ns))
+    encoder.metrics_lines(make_record({"loss": 1.0}))
+    ((point,),) = points(encoder.stale_lines(NOW_NS + 1)).values()
+    assert int(point["timeUnixNano"]) == NOW_NS + 1_000_000
+
+
+def test_names_that_are_cut_are_counted() -> None:
+    """A name that is too long or has no UTF-8 leaves as another one; the count says so."""
+    encoder = make_encoder()
+    encoder.metrics_lines(make_record({"x" * 10_000: 1.0, "a\ud800": 2.0, "fine/name": 3.0}))
+    assert encoder.faults == {"name_cut": 1, "value_replaced": 1}
 
 
 def test_without_series_nothing_is_stale() -> None:

@@ -2,6 +2,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -146,6 +147,28 @@ def test_closing_an_outer_span_ends_the_inner_ones_first() -> None:
     assert current_trace() == TraceRef(int(TRACE, 16), int(ROOT, 16), 1)
     epoch.close()
     assert len(journal.ended()) == 2
+
+
+def test_a_span_lasts_as_long_as_it_did_where_the_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is set back an hour, or forward a day, in the middle of a span changes no duration."""
+    right = time.time_ns
+    for seconds in (-3600, 86_400):
+        monkeypatch.setattr(time, "time_ns", right)
+        journal = Journal()
+        with journal.spans.open("inner"):
+            monkeypatch.setattr(time, "time_ns", lambda seconds=seconds: right() + seconds * 1_000_000_000)
+        journal.spans.end_all()
+        for span in journal.ended().values():
+            assert 0 < int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"]) < 60_000_000_000
+
+
+def test_a_users_span_that_ends_before_it_starts_ends_at_its_start() -> None:
+    """The SDK stamps both with the clock of the day, and some servers take the difference for centuries."""
+    journal = Journal()
+    assert journal.tracing.provider is not None
+    journal.tracing.provider.get_tracer("mine").start_span("back", start_time=2_000).end(1_000)
+    span = journal.ended()["back"]
+    assert span["startTimeUnixNano"] == span["endTimeUnixNano"] == "2000"
 
 
 def test_an_exception_ends_every_open_span_with_an_error() -> None:
@@ -375,6 +398,22 @@ if os.fork() == 0:
     own.end()
     os._exit(0 if list(journal.ended()) == ["own"] else 1)
 sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_forked_child_ends_spans_of_its_own() -> None:
+    """What a worker opens under a span of its parent is ended by the worker, and ends well."""
+    program = """
+import os, sys
+from tests.otel.test_spans import Journal
+journal = Journal()
+with journal.spans.open("mmlog.epoch"):
+    if os.fork() == 0:
+        with journal.spans.open("outer"), journal.spans.open("inner"):
+            pass
+        os._exit(0 if list(journal.ended()) == ["inner", "outer"] else 1)
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 

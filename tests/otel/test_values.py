@@ -143,7 +143,7 @@ def test_long_strings_are_cut_and_counted() -> None:
     assert values.plain("abcd") == "abc"
     assert values.plain(b"abcd") == b"abc"
     assert values.any_value("abcd") == '{"stringValue":"abc"}'
-    assert faults["value_cut"] == 2
+    assert faults["value_cut"] == 3
 
 
 @pytest.mark.parametrize(
@@ -172,3 +172,19 @@ def test_an_empty_key_is_counted() -> None:
     faults: Counter[str] = Counter()
     assert Values(Limits(), faults).attributes({"": 1, 2: "two"}) == {"2": "two"}
     assert faults == {"empty_key": 1}
+
+
+@pytest.mark.parametrize("value", [2**63, 10**5000, "a\ud800", {"\ud800": 1}])
+def test_what_is_replaced_is_counted(value: Any) -> None:
+    """What OTLP cannot say leaves as something else, and the count says so."""
+    faults: Counter[str] = Counter()
+    Values(Limits(), faults).plain(value)
+    assert faults == {"value_replaced": 1}
+
+
+def test_one_entry_leaves_room_for_those_beside_it() -> None:
+    """However much is in an element of a value, the next ones still have something to say."""
+    large = plain({"wide": list(range(10_000)), "long": ["y" * 4000] * 50, "after": "here", "more": {"a": [1]}})
+    assert isinstance(large, dict)
+    assert large["after"] == "here"
+    assert large["more"] == {"a": [1]}

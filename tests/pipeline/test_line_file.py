@@ -1,12 +1,17 @@
 """Files that grow by whole lines only."""
 
+import errno
 import os
+import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from otel_mmlog.pipeline.line_file import LineFile, is_free
+from otel_mmlog.pipeline.line_file import LOOK_S, LineFile, is_free
 from tests.journals import text_lines
+from tests.processes import run_python
 
 
 def test_lines_are_there_at_once(tmp_path: Path) -> None:
@@ -93,3 +98,47 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         LineFile(tmp_path / "file" / "a.log")
+
+
+def test_a_deleted_file_is_made_again(tmp_path: Path) -> None:
+    """After rm -r of its folder, and a look, the next line is in a new file, not in one without a name."""
+    file = LineFile(tmp_path / "folder" / "a.log")
+    file.append("before")
+    shutil.rmtree(tmp_path / "folder")
+    time.sleep(LOOK_S)
+    file.append("after")
+    assert (tmp_path / "folder" / "a.log").read_text() == "after\n"
+    assert file.locked
+    assert not is_free(file.path)
+    file.close()
+
+
+def test_a_line_that_does_not_fit_is_taken_back(tmp_path: Path) -> None:
+    """The part of it that was written goes again: the file holds whole lines only."""
+    source = """
+import resource, sys
+from pathlib import Path
+from otel_mmlog.pipeline.line_file import LineFile
+file = LineFile(Path(sys.argv[1]))
+file.append("whole")
+resource.setrlimit(resource.RLIMIT_FSIZE, (50, resource.RLIM_INFINITY))
+for _ in range(2):
+    try:
+        file.append("x" * 100)
+    except OSError as error:
+        print(error.errno)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+file.append("next")
+"""
+    done = run_python(source, tmp_path / "a.log")
+    assert done.stdout.split() == [str(errno.EFBIG)] * 2, done.stderr
+    assert (tmp_path / "a.log").read_text() == "whole\nnext\n"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A pipe in its place neither holds a run up nor swallows its lines."""
+    make(tmp_path / "a.log")
+    with pytest.raises(OSError, match=r"plain file|directory"):
+        LineFile(tmp_path / "a.log")
+    assert is_free(tmp_path / "a.log")

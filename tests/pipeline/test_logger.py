@@ -58,6 +58,41 @@ def test_names_that_the_pipeline_writes_keep_the_callers_value(logger: Logger, m
     }
 
 
+def test_names_that_carry_what_is_the_pipelines_own_are_renamed(logger: Logger, memory: Memory) -> None:
+    """A caller's ``_record`` or ``_mmlog_record`` is an attribute like any other."""
+    logger.info("x", _record=1, _mmlog_record=2, _mmlog_bare=3, _from_structlog=4)
+    (event,) = memory.events
+    assert event.record is None
+    assert event.attributes == {
+        "_record_": 1,
+        "_mmlog_record_": 2,
+        "_mmlog_bare_": 3,
+        "_from_structlog_": 4,
+    }
+
+
+@pytest.mark.parametrize("arguments", [("x",), (1, 2), ({"a": 1},), (object(), object())])
+def test_arguments_that_do_not_fit_cost_the_message_its_values(
+    logger: Logger, memory: Memory, arguments: tuple[object, ...]
+) -> None:
+    """Nothing is raised into training: the text arrives, and says that it could not be formatted."""
+    logger.info("loss %d", *arguments)
+    (event,) = memory.events
+    assert event.body.startswith("loss %d (could not be formatted: TypeError")
+
+
+def test_flags_that_cannot_say_whether_they_are_true(logger: Logger, memory: Memory) -> None:
+    """An ``exc_info`` that raises when it is asked, or an empty one, is no exception and no error."""
+
+    class Undecided:
+        def __bool__(self) -> bool:
+            raise RuntimeError("no")
+
+    logger.info("a", exc_info=Undecided(), stack_info=Undecided())
+    logger.info("b", exc_info=())
+    assert [(event.body, event.exception) for event in memory.events] == [("a", None), ("b", None)]
+
+
 def test_place_of_the_call(logger: Logger, memory: Memory) -> None:
     """The place is the caller's, not structlog's."""
     logger.error("bad")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_mmlog.pipeline.escape import CONTINUATION
+from otel_mmlog.core.escape import CONTINUATION
 from otel_mmlog.pipeline.events import BARE, from_stdlib, to_log_event
 from otel_mmlog.pipeline.text import CONSOLE_TIME, FILE_TIME, TextRenderer
 from tests.pipeline.log_events import TIME_NS, Unprintable, log_event, log_record, raised, record_event

@@ -34,11 +34,15 @@ class Authority:
         self.certificate = folder / f"{name}.pem"
         self.certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
-    def issue(self, name: str, *, days: int = 30) -> Pair:
-        """Sign a certificate for 127.0.0.1 and localhost; negative days give one that has expired."""
+    def issue(self, name: str, *, days: int = 30, host: str = "") -> Pair:
+        """Sign a certificate for 127.0.0.1 and localhost, or for a host; negative days give one that has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(_name(name), self._name, key, days=days)
-        hosts = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+        hosts: list[x509.GeneralName] = (
+            [x509.DNSName(host)]
+            if host
+            else [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+        )
         builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         authority_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())

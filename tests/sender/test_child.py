@@ -257,14 +257,34 @@ def test_second_sender_waits_for_the_first(tmp_path: Path, receiver: FakeReceive
         first.log("a")
         assert first.sender.flush(20)
         with started(tmp_path, receiver.http_endpoint) as second:
-            assert not second.sender.flush(1)
-            assert "another sender" in second.words()
+            until(lambda: "another sender" in second.words())
             first.journal.close()
             assert first.sender.close(20)
             second.log("b")
             second.journal.close()
             assert second.sender.close(20)
     assert bodies(receiver) == ["a", "b"]
+
+
+def test_what_another_sender_delivers_is_delivered(tmp_path: Path, receiver: FakeReceiver) -> None:
+    """A run whose folder another one's sender has hears of its deliveries, and of nothing before them."""
+    with started(tmp_path, receiver.http_endpoint) as first:
+        first.log("a")
+        assert first.sender.flush(20)
+        receiver.answer(503, times=None)
+        with started(tmp_path, receiver.http_endpoint) as second:
+            second.log("b")
+            assert not second.sender.flush(2)
+            status = second.sender.status()
+            assert status is not None
+            assert status.backlog_bytes > 0
+            receiver.accept()
+            assert first.sender.flush(20)
+            assert second.sender.flush(20)
+            second.journal.close()
+            assert second.sender.close(20)
+        assert bodies(receiver) == ["a", "b"]
+        assert first.sender.pid is not None
 
 
 def test_idle_sender_says_nothing(tmp_path: Path, receiver: FakeReceiver) -> None:

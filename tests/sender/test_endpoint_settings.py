@@ -52,8 +52,8 @@ def test_the_general_endpoint_serves_all_signals() -> None:
         ("https://gw.example.net/otlp/", "https://gw.example.net/otlp/v1/metrics"),
         ("http://[::1]:4318", "http://[::1]:4318/v1/metrics"),
         ("HTTP://Host:80/", "http://Host:80/v1/metrics"),
-        ("http://h/p?key=1", "http://h/p/v1/metrics?key=1"),
-        ("http://user:pw@h:1/p", "http://h:1/p/v1/metrics"),
+        ("https://h/p?key=1", "https://h/p/v1/metrics?key=1"),
+        ("https://user:pw@h:1/p", "https://h:1/p/v1/metrics"),
     ],
 )
 def test_the_signal_path_follows_the_endpoints_own(endpoint: str, url: str) -> None:
@@ -85,7 +85,7 @@ def test_a_signals_own_variables_win(tmp_path: Path) -> None:
         COMPRESSION="gzip",
         CERTIFICATE=str(general),
         TRACES_PROTOCOL="grpc",
-        TRACES_ENDPOINT="http://tempo:4317",
+        TRACES_ENDPOINT="https://tempo:4317",
         TRACES_HEADERS="c=3",
         TRACES_TIMEOUT="2.5",
         TRACES_COMPRESSION="none",
@@ -143,6 +143,47 @@ def test_the_insecure_flag_of_a_signal() -> None:
     assert not metrics(ENDPOINT="https://h:1", INSECURE="true").insecure
 
 
+CREDENTIALS = [
+    {"ENDPOINT": "http://h:4318", "HEADERS": "authorization=x"},
+    {"ENDPOINT": "http://127.0.0.1.example.net:4318", "HEADERS": "authorization=x"},
+    {"ENDPOINT": "http://me:pw@h:4318"},
+    {"ENDPOINT": "http://h:4318/?api-key=x"},
+    {"ENDPOINT": "http://h:4317", "HEADERS": "authorization=x"},
+    {"ENDPOINT": "http://localhost:1", "METRICS_ENDPOINT": "http://h:1/m", "METRICS_HEADERS": "a=x"},
+]
+
+
+@pytest.mark.parametrize("variables", CREDENTIALS)
+def test_credentials_need_tls(variables: dict[str, str]) -> None:
+    """What may be a secret goes to another machine in plain text only if that is permitted."""
+    with pytest.raises(
+        ConfigError, match=r"_ENDPOINT='http://.* permit it with OTEL_EXPORTER_OTLP_INSECURE=true"
+    ):
+        read(**variables)
+    with pytest.raises(ConfigError, match="INSECURE"):
+        read(**variables, METRICS_INSECURE="false")
+    assert read(**variables, INSECURE="True")["metrics"].url
+    secure = {name: value.replace("http:", "https:") for name, value in variables.items()}
+    assert read(**secure)["metrics"].url
+
+
+@pytest.mark.parametrize(
+    ("host", "protocol"),
+    [
+        ("http://localhost:4318", "http/json"),
+        ("http://LocalHost", "http/json"),
+        ("http://127.8.9.1:4318", "http/json"),
+        ("http://[::1]:4318", "http/json"),
+        ("http://0.0.0.0:4318", "http/json"),
+        ("http://localhost:4317", "grpc"),
+        ("unix:/run/otel.sock", "grpc"),
+    ],
+)
+def test_credentials_may_stay_on_the_machine(host: str, protocol: str) -> None:
+    """On loopback nobody listens in: nothing needs to be permitted."""
+    assert metrics(ENDPOINT=host, PROTOCOL=protocol, HEADERS="authorization=x").headers
+
+
 def test_grafana_clouds_header() -> None:
     """The encoded header that Grafana Cloud's documentation gives, with base64's own equals signs."""
     found = metrics(
@@ -171,7 +212,7 @@ def test_headers(text: str, headers: tuple[tuple[str, str], ...]) -> None:
 
 def test_user_info_becomes_a_header() -> None:
     """User and password of a URL go into the header that they stand for, as clients of HTTP do it."""
-    found = metrics(ENDPOINT="http://me:p%40ss@h", HEADERS="authorization=other,x=1")
+    found = metrics(ENDPOINT="https://me:p%40ss@h", HEADERS="authorization=other,x=1")
     assert found.headers == (("authorization", "Basic bWU6cEBzcw=="), ("x", "1"))
 
 
@@ -256,6 +297,10 @@ def test_certificates_must_be_pem(tmp_path: Path) -> None:
         {"ENDPOINT": f"http://u:{SECRET}@h:4317"},
         {"ENDPOINT": f"http://:port/?api-key={SECRET}"},
         {"HEADERS": SECRET},
+        {"HEADERS": f"{SECRET}+=", "PROTOCOL": "grpc"},
+        {"HEADERS": f"{SECRET}+==", "PROTOCOL": "grpc"},
+        {"CLIENT_KEY": f"-----BEGIN PRIVATE KEY-----\n{SECRET}"},
+        {"CLIENT_KEY": SECRET * 50},
         {"HEADERS": f"a b={SECRET}"},
         {"HEADERS": f"a={SECRET}%00"},
         {"HEADERS": f"host={SECRET}"},

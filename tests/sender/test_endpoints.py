@@ -43,3 +43,22 @@ def test_descriptions(variables: dict[str, str], text: str) -> None:
 def test_malformed_urls_are_shown_without_secrets(url: str, text: str) -> None:
     """Everything before the last @ and behind a question mark is left out."""
     assert shown(url) == text
+
+
+def test_every_form_of_a_password_is_a_secret() -> None:
+    """User info and Basic headers as they are and decoded, those of a proxy, and a token taken for a name."""
+    basic = "bWU6YSUyRmI="  # me:a%2Fb
+    found = metrics(
+        ENDPOINT="http://me:sw%40rdfish@localhost:4318", HEADERS=f"proxy-auth=Basic {basic},dG9rZW4x="
+    )
+    hidden = secrets(found)
+    assert {"me:sw@rdfish", "sw@rdfish", basic, "me:a%2Fb", "a%2Fb", "me:a/b"} <= set(hidden)
+    assert "dg9rzw4x" in hidden
+    proxied = read_endpoints(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318",
+            "https_proxy": "http://me:pass%3Aword@proxy:3128",
+        }
+    )
+    assert {"me:pass%3Aword", "pass:word", "bWU6cGFzczp3b3Jk"} <= set(secrets((proxied or {})["logs"]))
+    assert "pass" not in repr(proxied)

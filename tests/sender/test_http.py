@@ -226,6 +226,26 @@ def test_a_netrc_does_not_replace_the_configured_header(
         assert found == ["Bearer token", "Basic bWU6cHc="]
 
 
+def test_a_netrc_is_not_read_in_plain_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What ``~/.netrc`` has for another machine goes there by TLS only."""
+    (tmp_path / ".netrc").write_text("machine collector.invalid login me password pw\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with FakeReceiver() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.http_endpoint)
+        assert send_points({PREFIX + "ENDPOINT": "http://collector.invalid:4318"}) == Answer("delivered")
+        assert "authorization" not in proxy.requests[0].headers
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_loopback_takes_no_proxy(monkeypatch: pytest.MonkeyPatch, protocol: Protocol) -> None:
+    """What is sent to this machine itself goes there, though the environment does not except it from its proxies."""
+    with FakeReceiver() as proxy, FakeReceiver() as receiver:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "grpc_proxy"):
+            monkeypatch.setenv(name, proxy.http_endpoint)
+        assert send_points(variables(receiver, protocol)) == Answer("delivered")
+        assert (len(receiver.requests), proxy.requests) == (1, [])
+
+
 def test_secrets_that_a_server_echoes_stay_out_of_the_answer() -> None:
     """Neither a header's value nor its credentials nor a query get into a detail."""
     with FakeReceiver() as receiver:

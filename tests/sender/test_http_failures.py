@@ -1,6 +1,9 @@
 """OTLP over HTTP when there is no answer, or none that makes sense."""
 
+import contextlib
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -102,6 +105,29 @@ def test_a_body_that_drips_is_given_up_on() -> None:
         started_s = time.monotonic()
         assert send_points(variables(receiver, TIMEOUT="0.5")).kind == "retry"
         assert time.monotonic() - started_s < 4
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100 + b"\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" * 100],
+    ids=["headers", "interim answers"],
+)
+def test_a_head_that_drips_is_given_up_on(raw: bytes) -> None:
+    """No more is an answer whose headers come so slowly, or that says for ever that it will come."""
+
+    def drip(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            for byte in raw:
+                connection.sendall(bytes((byte,)))
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+        pool.submit(lambda: drip(server.accept()[0]))
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        started_s = time.monotonic()
+        answer = send_points({PREFIX + "ENDPOINT": url, PREFIX + "TIMEOUT": "0.5"})
+        assert time.monotonic() - started_s < 2
+        assert answer == Answer("retry", f"{url[7:]} did not answer within 0.5 s")
 
 
 def test_a_restarted_server_gets_the_next_request() -> None:

@@ -180,6 +180,7 @@ def test_a_segment_that_is_sealed_before_it_is_opened_is_read(tmp_path: Path) ->
     """A file that got its final name since the folder was looked at is found under that."""
     segment = writer(tmp_path)
     file = SegmentFile(SegmentName(NEW, "0000000a", 0), segment.path, is_final=False)
+    segment.write(request("logs", "a"))
     segment.seal()
     with opened(file) as fd:
         assert os.fstat(fd).st_size > 0

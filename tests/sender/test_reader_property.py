@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from otel_mmlog.core.line_check import with_check
 from otel_mmlog.otel.segment_writer import SegmentWriter
 from otel_mmlog.sender.batches import Batch
 from otel_mmlog.sender.reader import JournalReader
@@ -211,3 +212,24 @@ def test_any_damage_costs_the_lines_that_it_touches(tmp_path: Path, data: st.Dat
         offset += len(line)
     reader.close()
     assert names(folder) == ["cursor"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 10_000), change=st.integers(1, 255))
+def test_a_byte_that_changed_costs_its_line_and_no_other_goes_out_changed(
+    tmp_path: Path, place: int, change: int
+) -> None:
+    """With checks a line goes out as it was written or not at all; also the one behind a damaged newline does."""
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    lines = [request(signal, f"{signal}{i}", pad_bytes=20) for i in range(5) for signal in SIGNALS]
+    path = sealed(folder, *map(with_check, lines))
+    content = bytearray(path.read_bytes())
+    place %= len(content)
+    content[place] ^= change
+    path.write_bytes(content)
+    reader = JournalReader(folder)
+    assert reader.try_lock()
+    sent = [line for signal in SIGNALS for batch in batches_of(reader, signal) for line in batch.lines]
+    assert set(sent) <= set(lines)
+    assert len(sent) == len(set(sent)) >= len(lines) - 1
+    reader.close()

@@ -325,6 +325,23 @@ def test_overload_that_looks_like_too_large_sets_nothing_aside() -> None:
     assert bench.sender.status().delivered == {"logs": 40}
 
 
+@pytest.mark.parametrize("has_taken_one", [False, True])
+def test_overload_that_looks_like_too_large_costs_few_requests(has_taken_one: bool) -> None:
+    """A hundred lines are not tried one by one then, and go out together when it is over."""
+    is_over = has_taken_one
+    bench = Bench(lambda _signal, _lines: OK if is_over else TOO_LARGE)
+    bench.journal.write("logs", "taken")
+    bench.run(1)
+    is_over, before = False, len(bench.courier.requests)
+    bench.journal.write("logs", *(str(number) for number in range(99)))
+    bench.run(10)
+    assert len(bench.courier.requests) - before <= 21
+    is_over = True
+    bench.run(400)
+    assert bench.sender.status().delivered == {"logs": 100}
+    assert max(len(marks) for _, marks in bench.courier.requests[-2:]) >= 99
+
+
 @pytest.mark.parametrize("answer", [Answer("pause", "415", wants_protobuf=True), BAD])
 def test_protobuf_from_the_first_refusal_on(answer: Answer) -> None:
     """A server that does not understand JSON gets protobuf, from then on and without a wait."""

@@ -47,13 +47,6 @@ def test_other_lines_are_no_status(line: bytes) -> None:
     assert decode_status(line) is None
 
 
-def test_lag_is_the_age_of_the_oldest_item() -> None:
-    """Nothing that waits is no lag; a clock that was set back is none either."""
-    assert SenderStatus().lag_s(5_000_000_000) == 0
-    assert SenderStatus(oldest_ns=3_000_000_000).lag_s(5_000_000_000) == 2
-    assert SenderStatus(oldest_ns=7_000_000_000).lag_s(5_000_000_000) == 0
-
-
 def test_counts_of_two_lives_add_up() -> None:
     """Counts are of all lives, everything else of the last."""
     past = SenderStatus(delivered={"logs": 3}, rejected={"logs": 1}, backlog_bytes=7)

@@ -1,6 +1,5 @@
 """TLS, and TLS with a client's certificate, over every protocol."""
 
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from otel_mmlog.sender.endpoints import Protocol
 from otel_mmlog.sender.types import Answer
 from otel_mmlog.testing import FakeReceiver, Tls
 from tests.sender.certificates import Authority
+from tests.sender.old_tls import old_server
 from tests.sender.transports import PROTOCOLS, point_lines, transports, variables
 
 pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -135,16 +135,10 @@ def test_plain_text_to_a_tls_port_and_the_reverse(authority: Authority, protocol
             assert "127.0.0.1" in answer.detail
 
 
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_tls_below_1_2_is_refused(authority: Authority, protocol: Protocol) -> None:
     """A server that speaks TLS 1.1 at most gets nothing."""
-    pair = authority.issue("server")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
-    context.load_cert_chain(pair.certificate, pair.key)
     server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.socket = old_server(authority.issue("server")).wrap_socket(server.socket, server_side=True)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a failed handshake is the point
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

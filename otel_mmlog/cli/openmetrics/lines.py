@@ -1,15 +1,16 @@
 """Reads the metrics of journals: segments, open ones included, and what was set aside."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from otel_mmlog.core.line_check import DamagedLineError, checked
+from otel_mmlog.core.plain_files import read_plain
 from otel_mmlog.core.segments import PART, sealed_path, segment_paths
 from otel_mmlog.sender.journal_lines import NotARequestError, signal_of
 from otel_mmlog.sender.quarantine import read_quarantine
-
-_READ_BYTES = 256 * 1024
 
 
 class MetricLines:
@@ -49,9 +50,17 @@ class MetricLines:
             for line in file:
                 self._on_read(len(line))
                 if line.endswith(b"\n"):
-                    yield from self._parse(line)
+                    yield from self._parse_checked(line)
                 elif path.suffix != PART:  # else it may be in the middle of being written
                     self.skipped += 1
+
+    def _parse_checked(self, line: bytes) -> Iterator[Any]:
+        try:
+            whole = checked(line)
+        except DamagedLineError:
+            self.skipped += 1
+        else:
+            yield from self._parse(whole)
 
     def _parse(self, line: bytes) -> Iterator[Any]:
         try:
@@ -74,7 +83,7 @@ def _open(path: Path) -> IO[bytes] | None:
     """A segment, also if it was sealed meanwhile; None if it was delivered and removed."""
     for each in (path, sealed_path(path)):
         try:
-            return each.open("rb", buffering=_READ_BYTES)
+            return read_plain(each, os.O_NOFOLLOW)
         except FileNotFoundError:
             continue
     return None

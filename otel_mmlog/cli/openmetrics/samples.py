@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from otel_mmlog.core.escape import escape
 from otel_mmlog.otel.prometheus import (
     Kind,
     label_value,
@@ -143,7 +144,9 @@ def _texts(attributes: Attributes) -> dict[str, str]:
 
 
 def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    """A label's value as text writes it; a control character in it comes as what `escape` shows of it."""
+    shown = "\n".join(map(escape, value.split("\n")))
+    return shown.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def _kind_and_points(metric: Mapping[str, Any]) -> tuple[Kind | None, list[Mapping[str, Any]]]:

@@ -75,7 +75,7 @@ def flatten(history: Any) -> bool:
     if history.__class__ is not TheirHistory:
         return history.__class__ is FlatHistory
     values, counts = history._log_history, history._count_history
-    if values.ndim != 1 or counts.ndim != 1:
+    if any(array.ndim != 1 or array.dtype == object for array in (values, counts)):
         return False
     try:
         flat = FlatHistory(values, counts, history.max_length)

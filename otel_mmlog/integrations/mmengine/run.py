@@ -11,6 +11,7 @@ from typing import Any
 from otel_mmlog.core.progress import Mode
 from otel_mmlog.core.record import Record
 from otel_mmlog.identify import identify
+from otel_mmlog.integrations.mmengine.config_line import without_secrets
 from otel_mmlog.integrations.mmengine.loop_spans import LoopSpans
 from otel_mmlog.integrations.mmengine.options import RunnerOptions
 from otel_mmlog.integrations.mmengine.records import Kind, Records
@@ -87,7 +88,9 @@ class RunnerRun(RunBase):
         handler = self._parts.handler
         if record.levelno < handler.level:
             return
-        if event_name is not None:
+        if event_name is None:
+            record = without_secrets(record, getattr(self._runner(), "cfg", None))
+        else:
             setattr(record, EVENT_DICT, {**(attributes or {}), EVENT_NAME: event_name, BARE: True})
         handler.handle(record)
 

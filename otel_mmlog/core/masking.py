@@ -1,0 +1,66 @@
+"""Keeps passwords and tokens out of what is told of a run's settings."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+MASK: Final = "***"
+
+_DEPTH: Final = 16
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_SECRET: Final = re.compile(
+    "pass(word|wd|phrase|code)s?|pwd|secrets?|credentials?|authorization|bearer|cookies?|(api|access|secret|private)key"
+)
+_KEYS: Final = re.compile("api|access|secret|private|auth|account|encryption|signing|ssh")
+# What stands before "token" where it is a piece of text, and nobody's secret.
+_OF_TEXTS: Final = re.compile(
+    "begin|bos|class|cls|decoder|dist|empty|end|eod|eos|eot|forced|image|mask|pad|query|register|sep|sos|special"
+    "|start|stop|unk|video"
+)
+_USER_INFO: Final = re.compile(r"(?<=://)[^/\s]+(?=@)")
+
+
+def masked(value: Any) -> Any:
+    """Return settings with `MASK` in place of every value whose key names a secret, and of user info in URLs.
+
+    A key is taken by its words: ``db_password``, ``apiKey``, ``hf_token``; ``tokenizer``, ``max_tokens`` and
+    ``pad_token`` are none. None, booleans and empty strings stay, and so does a number under ``..._token``.
+
+    Args:
+        value: Mappings and lists of anything; it is not changed.
+    """
+    return _masked(value, 0)
+
+
+def _masked(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return _USER_INFO.sub(MASK, value) if "://" in value else value
+    if depth >= _DEPTH:  # perhaps a cycle; whoever writes it goes less deep
+        return value
+    if isinstance(value, Mapping):
+        return _masked_items(value, depth)
+    if type(value) in (list, tuple):
+        return type(value)(_masked(item, depth + 1) for item in value)
+    return value
+
+
+def _masked_items(value: "Mapping[Any, Any]", depth: int) -> Any:
+    try:
+        items = list(value.items())
+    except Exception as error:  # noqa: BLE001 - what cannot be looked through must not be told, either
+        return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
+    return {key: MASK if _is_secret(key, item) else _masked(item, depth + 1) for key, item in items}
+
+
+def _is_secret(key: Any, value: Any) -> bool:
+    if not isinstance(key, str) or value is None or isinstance(value, bool):
+        return False
+    if isinstance(value, str) and not value:
+        return False
+    words = [word.lower() for word in _WORDS.findall(key)]
+    if any(map(_SECRET.fullmatch, words)):
+        return True
+    before, last = (["", *words])[-2:] if words else ("", "")
+    if last == "key":
+        return _KEYS.fullmatch(before) is not None
+    return last == "token" and not _OF_TEXTS.fullmatch(before) and isinstance(value, (str, bytes))

@@ -1,0 +1,110 @@
+"""What of a run's settings is told, and what is a secret."""
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_mmlog.core.masking import MASK, masked
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(
+            "password",
+            "db_password",
+            "dbPassword",
+            "PASSWORD",
+            "pwd",
+            "passphrase",
+            "client-secret",
+            "credentials",
+        ),
+        *(
+            "api_key",
+            "apiKey",
+            "apikey",
+            "APIKEY",
+            "x-api-key",
+            "private_key",
+            "AWS_SECRET_ACCESS_KEY",
+            "ssh_key",
+        ),
+        *("token", "hf_token", "wandbToken", "access_token", "HF_TOKEN", "Authorization", "cookie"),
+    ],
+)
+def test_secrets_are_masked(key: str) -> None:
+    """A key whose words name a secret hides its value, however it is spelt and however deep it stands."""
+    assert masked({"a": [({key: "x"},)]}) == {"a": [({key: MASK},)]}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[
+            (key, "x")
+            for key in ("key", "keys", "monitor", "tokenizer", "out_type", "author", "keypoint", "passes")
+        ],
+        *[
+            (key, "<x>")
+            for key in ("pad_token", "bos_token", "cls_token", "decoder_start_token", "mask_token")
+        ],
+        *[(key, 512) for key in ("max_tokens", "num_token", "token_dim", "pad_token_id", "vocab_token")],
+        *[("with_cls_token", True), ("use_auth", True), ("password", None), ("token", ""), ("secret", False)],
+        ("key", {"key": "loss"}),
+    ],
+)
+def test_settings_of_models_stay(key: str, value: Any) -> None:
+    """What merely sounds like a secret is told, and so is that there is none."""
+    assert masked({key: value}) == {key: value}
+
+
+def test_user_info_of_urls() -> None:
+    """A URL in any string loses user and password, and nothing else."""
+    told = {
+        "db": "postgres://me:a@b@db/runs?x=1",
+        "repo": "https://tok@github.com/a",
+        "to": ["s3://bucket/a@b"],
+    }
+    shown = {
+        "db": f"postgres://{MASK}@db/runs?x=1",
+        "repo": f"https://{MASK}@github.com/a",
+        "to": ["s3://bucket/a@b"],
+    }
+    assert masked(told) == shown
+
+
+def test_nothing_is_changed() -> None:
+    """The settings themselves stay, whatever kind of mapping they are; a cycle ends."""
+    told: dict[str, Any] = {"password": "x"}
+    told["self"] = told
+    assert masked(MappingProxyType(told))["password"] == MASK
+    assert told["password"] == "x"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["lr", "type", "key"]),
+        st.text() | st.integers() | st.lists(st.floats(allow_nan=False)),
+    )
+)
+def test_ordinary_settings_are_equal(settings: dict[str, Any]) -> None:
+    """Without secrets and URLs the copy equals the original."""
+    if "://" not in str(settings):
+        assert masked(settings) == settings
+
+
+class Raising(dict[str, str]):
+    """Cannot be looked through in one way, and can in another."""
+
+    def items(self) -> Any:
+        raise RuntimeError("no")
+
+
+def test_what_cannot_be_looked_through_is_not_told() -> None:
+    """A mapping that raises costs itself alone, and no secret in it gets out."""
+    told = masked({"model": Raising(token="hunter2"), "lr": 0.1})
+    assert told == {"model": "<unprintable Raising: RuntimeError>", "lr": 0.1}
