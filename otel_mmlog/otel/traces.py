@@ -1,21 +1,30 @@
-"""SDK spans as OTLP lines: the official encoders', after values that OTLP cannot hold were replaced."""
+"""SDK spans as OTLP JSON lines, rendered directly; values that OTLP cannot hold are replaced.
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+The mapping is that of ``opentelemetry-exporter-otlp-proto-common``; by way of its messages
+it takes several times as long.
+"""
 
-from opentelemetry.attributes import BoundedAttributes
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.trace import Link, SpanContext, Status
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, TraceState
 
+from otel_mmlog.core.escape import escape_json
 from otel_mmlog.core.record import LogEvent, TraceRef
 from otel_mmlog.otel import semconv
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
-from otel_mmlog.otel.official import SpansJson
-from otel_mmlog.otel.values import INT64_MAX, INT64_MIN, Values, clean
+from otel_mmlog.otel.values import Values, quote
 
 _DEBUG = 10
+_UNBOUNDED = Limits(value_chars=2**62, nodes=2**31)  # the SDK has limits of its own
+# SpanFlags of opentelemetry.proto.trace.v1: whether it is known that a context is remote, and whether it is.
+_IS_REMOTE_KNOWN, _IS_REMOTE = 0x100, 0x200
+_K = TypeVar("_K", bound=Hashable)
 
 
 class TracesEncoder:
@@ -23,78 +32,58 @@ class TracesEncoder:
 
     Args:
         limits: Bounds of the line, and of values where it would be too long.
-        faults: Reason -> count: ``span_cleaned`` for each span with a value that OTLP cannot hold, or an end before
-            its start; ``line_cut`` for each whose strings were cut, ``span_refused`` for each that was lost.
+        faults: Reason -> count: ``line_cut`` for each span whose strings were cut, ``span_refused`` for each that was
+            lost, and those of `Values`.
     """
 
     def __init__(self, limits: Limits, faults: "Counter[str]") -> None:
         self._limits = limits
         self._faults = faults
-        self._spans_json = SpansJson()
+        self._values = Values(_UNBOUNDED, faults)
+        self._resource: tuple[Resource | None, str] = (None, "")
 
     def lines(self, spans: Sequence[ReadableSpan]) -> list[EncodedLine]:
         """Return one line of all spans, or one a span where that would be too long."""
         if not spans:
             return []
-        clean_spans = [self._clean(span) for span in spans]
-        data = self._encode(clean_spans)
+        data = self._encode(spans, self._values)
         if data is not None and len(data) <= self._limits.line_bytes:
             return [EncodedLine("traces", data, len(spans))]
         if len(spans) > 1:
             return [line for span in spans for line in self.lines([span])]
         return self._cut(spans[0])
 
-    def _clean(self, span: ReadableSpan) -> ReadableSpan:
-        if _is_clean(span):
-            return span
-        self._faults["span_cleaned"] += 1
-        return rebuilt(span, Values(_UNBOUNDED, self._faults))
-
     def _cut(self, span: ReadableSpan) -> list[EncodedLine]:
         for limits in self._limits.tighter():
-            data = self._encode([rebuilt(span, Values(limits, self._faults), max_events=limits.nodes)])
+            data = self._encode([span], Values(limits, self._faults), limits.nodes)
             if data is not None and len(data) <= limits.line_bytes:
                 self._faults["line_cut"] += 1
                 return [EncodedLine("traces", data, 1)]
         self._faults["span_refused"] += 1
         return []
 
-    def _encode(self, spans: Sequence[ReadableSpan]) -> bytes | None:
+    def _encode(
+        self, spans: Sequence[ReadableSpan], values: Values, most_parts: int | None = None
+    ) -> bytes | None:
+        """Return a request, with the last ``most_parts`` events and links of each span; None if it has none."""
         try:
-            return self._spans_json(spans)
+            by_resource = _grouped(spans, lambda span: span.resource)
+            groups = [
+                f'{{"resource":{self._resource_json(resource)},"scopeSpans":['
+                f"{_scope_spans(group, values, most_parts)}]{_schema_url(resource)}}}"
+                for resource, group in by_resource
+            ]
         except Exception:  # noqa: BLE001 - a span subclass may hold anything; the caller refuses and counts it
             return None
+        return escape_json(f'{{"resourceSpans":[{",".join(groups)}]}}\n').encode()
 
-
-_UNBOUNDED = Limits(value_chars=2**62, nodes=2**31)
-
-
-def rebuilt(span: ReadableSpan, values: Values, max_events: int | None = None) -> ReadableSpan:
-    """Return the span with every string and value replaced by what OTLP can hold within limits."""
-    events = span.events if max_events is None else span.events[-max_events:]
-    links = span.links if max_events is None else span.links[-max_events:]
-    return ReadableSpan(
-        name=values.text(span.name),
-        context=span.get_span_context(),
-        parent=span.parent,
-        resource=span.resource,
-        attributes=_attributes(span.attributes, span.dropped_attributes, values),
-        events=[
-            Event(values.text(e.name), _attributes(e.attributes, e.dropped_attributes, values), e.timestamp)
-            for e in events
-        ],
-        links=[
-            Link(link.context, _attributes(link.attributes, link.dropped_attributes, values))
-            for link in links
-        ],
-        kind=span.kind,
-        status=Status(
-            span.status.status_code, span.status.description and values.text(span.status.description)
-        ),
-        start_time=span.start_time,
-        end_time=span.end_time if span.end_time is None else max(span.end_time, span.start_time or 0),
-        instrumentation_scope=span.instrumentation_scope,
-    )
+    def _resource_json(self, resource: Resource) -> str:
+        """Return a resource; that of the run, which nearly every span has, was rendered before."""
+        known, text = self._resource
+        if resource is not known:
+            text = f"{{{_attributes(resource.attributes, self._values).removeprefix(',')}}}"
+            self._resource = (resource, text)
+        return text
 
 
 def start_event(span: ReadableSpan, context: SpanContext) -> LogEvent:
@@ -119,31 +108,118 @@ def start_event(span: ReadableSpan, context: SpanContext) -> LogEvent:
     )
 
 
-def _attributes(attributes: "Mapping[str, Any] | None", dropped: int, values: Values) -> BoundedAttributes:
-    bounded = BoundedAttributes(attributes=values.attributes(attributes or {}), immutable=False)
-    bounded.dropped = dropped
-    return bounded
+def _grouped(
+    spans: Sequence[ReadableSpan], key: Callable[[ReadableSpan], _K]
+) -> Iterable[tuple[_K, Sequence[ReadableSpan]]]:
+    if len(spans) == 1:  # hashing a resource takes longer than all else
+        return [(key(spans[0]), spans)]
+    groups: dict[_K, list[ReadableSpan]] = defaultdict(list)
+    for span in spans:
+        groups[key(span)].append(span)
+    return groups.items()
 
 
-def _is_clean(span: ReadableSpan) -> bool:
-    if span.end_time is not None and span.end_time < (span.start_time or 0):  # the clock was set back
-        return False
-    texts = [span.name, span.status.description or "", *(event.name for event in span.events)]
-    owned = [
-        span.attributes,
-        *(event.attributes for event in span.events),
-        *(link.attributes for link in span.links),
-    ]
-    return all(map(_is_clean_value, texts)) and all(_is_clean_value(attributes or {}) for attributes in owned)
+def _scope_spans(spans: Sequence[ReadableSpan], values: Values, most_parts: int | None) -> str:
+    return ",".join(
+        [
+            f'{{"scope":{_scope(scope, values)},"spans":['
+            f"{','.join([_span(span, values, most_parts) for span in group])}]{_schema_url(scope)}}}"
+            for scope, group in _grouped(spans, lambda span: span.instrumentation_scope)
+        ]
+    )
 
 
-def _is_clean_value(value: Any) -> bool:
-    if value is None or isinstance(value, (bool, float, bytes)):
-        return True
-    if isinstance(value, str):
-        return clean(value) == value
-    if isinstance(value, int):
-        return INT64_MIN <= value <= INT64_MAX
-    if isinstance(value, Mapping):
-        return all(map(_is_clean_value, value)) and all(map(_is_clean_value, value.values()))
-    return isinstance(value, Sequence) and all(map(_is_clean_value, value))
+def _scope(scope: InstrumentationScope | None, values: Values) -> str:
+    if scope is None:
+        return "{}"
+    parts = [_text("name", scope.name, values), _text("version", scope.version, values)]
+    return f"{{{''.join([*parts, _attributes(scope.attributes, values)]).removeprefix(',')}}}"
+
+
+def _schema_url(owner: Resource | InstrumentationScope | None) -> str:
+    return f',"schemaUrl":{quote(owner.schema_url)}' if owner is not None and owner.schema_url else ""
+
+
+def _span(span: ReadableSpan, values: Values, most_parts: int | None) -> str:
+    context = span.get_span_context()
+    if context is None:
+        raise ValueError("the span has no context")
+    events, links = span.events, span.links
+    if most_parts is not None:
+        events, links = events[-most_parts:], links[-most_parts:]
+    return "".join(
+        [
+            f'{{"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"',
+            _trace_state(context.trace_state),
+            f',"parentSpanId":"{span.parent.span_id:016x}"' if span.parent else "",
+            f',"flags":{_flags(span.parent)},"kind":{span.kind.value + 1}',
+            _text("name", span.name, values),
+            _time("startTimeUnixNano", span.start_time),
+            _time("endTimeUnixNano", _end_ns(span)),
+            _attributes(span.attributes, values),
+            _dropped("Attributes", span.dropped_attributes),
+            f',"events":[{",".join([_event(event, values) for event in events])}]' if events else "",
+            _dropped("Events", span.dropped_events + len(span.events) - len(events)),
+            f',"links":[{",".join([_link(link, values) for link in links])}]' if links else "",
+            _dropped("Links", span.dropped_links + len(span.links) - len(links)),
+            _status(span, values),
+            "}",
+        ]
+    )
+
+
+def _end_ns(span: ReadableSpan) -> int | None:
+    """When it ended, which is not before its start, also where the clock was set back in between."""
+    return span.end_time if span.end_time is None else max(span.end_time, span.start_time or 0)
+
+
+def _event(event: Event, values: Values) -> str:
+    time = _time("timeUnixNano", event.timestamp).removeprefix(",")
+    name, attributes = _text("name", event.name, values), _attributes(event.attributes, values)
+    return f"{{{time}{name}{attributes}{_dropped('Attributes', event.dropped_attributes)}}}"
+
+
+def _link(link: Link, values: Values) -> str:
+    context = link.context
+    return (
+        f'{{"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"'
+        f"{_attributes(link.attributes, values)}{_dropped('Attributes', link.dropped_attributes)}"
+        f',"flags":{_flags(context)}}}'
+    )
+
+
+def _status(span: ReadableSpan, values: Values) -> str:
+    code = span.status.status_code.value
+    if not code:
+        return ',"status":{}'
+    return f',"status":{{"code":{code}{_text("message", span.status.description, values)}}}'
+
+
+def _text(name: str, text: str | None, values: Values) -> str:
+    return f',"{name}":{quote(values.text(text))}' if text else ""
+
+
+def _attributes(attributes: "Mapping[str, Any] | None", values: Values) -> str:
+    if not attributes:
+        return ""
+    pairs = [(values.key(key), value) for key, value in attributes.items()]
+    told = [f'{{"key":{quote(key)},"value":{values.any_value(value)}}}' for key, value in pairs if key]
+    return f',"attributes":[{",".join(told)}]'
+
+
+def _trace_state(state: TraceState | None) -> str:
+    if not state:
+        return ""
+    return f',"traceState":{quote(",".join(f"{key}={value}" for key, value in state.items()))}'
+
+
+def _flags(context: SpanContext | None) -> int:
+    return _IS_REMOTE_KNOWN | _IS_REMOTE if context is not None and context.is_remote else _IS_REMOTE_KNOWN
+
+
+def _time(name: str, time_ns: int | None) -> str:
+    return f',"{name}":"{time_ns}"' if time_ns else ""
+
+
+def _dropped(what: str, count: int) -> str:
+    return f',"dropped{what}Count":{count}' if count else ""

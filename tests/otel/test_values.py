@@ -174,7 +174,9 @@ def test_an_empty_key_is_counted() -> None:
     assert faults == {"empty_key": 1}
 
 
-@pytest.mark.parametrize("value", [2**63, 10**5000, "a\ud800", {"\ud800": 1}])
+@pytest.mark.parametrize(
+    "value", [2**63, 10**5000, "a\ud800", {"\ud800": 1}], ids=["64 bits", "5000 digits", "surrogate", "key"]
+)
 def test_what_is_replaced_is_counted(value: Any) -> None:
     """What OTLP cannot say leaves as something else, and the count says so."""
     faults: Counter[str] = Counter()
@@ -184,7 +186,9 @@ def test_what_is_replaced_is_counted(value: Any) -> None:
 
 def test_one_entry_leaves_room_for_those_beside_it() -> None:
     """However much is in an element of a value, the next ones still have something to say."""
-    large = plain({"wide": list(range(10_000)), "long": ["y" * 4000] * 50, "after": "here", "more": {"a": [1]}})
+    large = plain(
+        {"wide": list(range(10_000)), "long": ["y" * 4000] * 50, "after": "here", "more": {"a": [1]}}
+    )
     assert isinstance(large, dict)
     assert large["after"] == "here"
     assert large["more"] == {"a": [1]}

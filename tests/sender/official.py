@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.grpc import _log_exporter as grpc_logs
 from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as grpc_metrics
 from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as grpc_traces
@@ -15,7 +16,7 @@ from opentelemetry.exporter.otlp.proto.http import _log_exporter as http_logs
 from opentelemetry.exporter.otlp.proto.http import metric_exporter as http_metrics
 from opentelemetry.exporter.otlp.proto.http import trace_exporter as http_traces
 
-from otel_mmlog.otel.official import metrics_json, request_json, spans_json
+from otel_mmlog.otel.official import metrics_json, request_json
 from otel_mmlog.sender.endpoints import Protocol
 from otel_mmlog.sender.types import Signal
 from otel_mmlog.testing import FakeReceiver, Request
@@ -65,7 +66,7 @@ def official(signal: Signal, protocol: Protocol) -> Official:
     if signal == "traces":
         spans = [build_span(SAMPLES[signal])]
         module = grpc_traces if is_grpc else http_traces
-        return Official(module.OTLPSpanExporter, spans, spans_json(spans))
+        return Official(module.OTLPSpanExporter, spans, request_json(encode_spans(spans)))
     logs = [build_log(SAMPLES[signal])]
     module = grpc_logs if is_grpc else http_logs
     return Official(module.OTLPLogExporter, logs, request_json(encode_logs(logs)))
