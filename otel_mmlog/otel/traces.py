@@ -18,7 +18,7 @@ from otel_mmlog.core.record import LogEvent, TraceRef
 from otel_mmlog.otel import semconv
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
-from otel_mmlog.otel.values import Values, quote
+from otel_mmlog.otel.values import Values, free_key, quote
 
 _DEBUG = 10
 _UNBOUNDED = Limits(value_chars=2**62, nodes=2**31)  # the SDK has limits of its own
@@ -202,9 +202,13 @@ def _text(name: str, text: str | None, values: Values) -> str:
 def _attributes(attributes: "Mapping[str, Any] | None", values: Values) -> str:
     if not attributes:
         return ""
-    pairs = [(values.key(key), value) for key, value in attributes.items()]
-    told = [f'{{"key":{quote(key)},"value":{values.any_value(value)}}}' for key, value in pairs if key]
-    return f',"attributes":[{",".join(told)}]'
+    told: dict[str, str] = {}
+    for key, value in attributes.items():
+        name = values.key(key)
+        if name:
+            told[free_key(name, told)] = values.any_value(value)
+    pairs = [f'{{"key":{quote(name)},"value":{value}}}' for name, value in told.items()]
+    return f',"attributes":[{",".join(pairs)}]'
 
 
 def _trace_state(state: TraceState | None) -> str:

@@ -1,5 +1,6 @@
 """Where each signal's lines are in the segments: found out once, for all signals."""
 
+import contextlib
 import os
 import re
 from array import array
@@ -213,5 +214,6 @@ def _hidden(line: bytes, start: int) -> tuple[Signal | None, int]:
     for head in _HEADS.finditer(line, 1):
         rest = line[head.start() :]
         if fits(rest):
-            return _checked_signal_of(rest, is_text=False), start + head.start()
+            with contextlib.suppress(NotARequestError):  # as it was written, which may be anything
+                return _checked_signal_of(rest, is_text=False), start + head.start()
     return None, start

@@ -107,3 +107,18 @@ def test_epoch_values() -> None:
     assert epoch_line(replace(TRAIN, mode="test"), values, num_digits=2) == (
         "Epoch(test) [270/270]    acc: 0.50  cm: \n[1 2]\n  t: \ntensor([1, 2])\n  acc: {'cat': 1}  n: 3"
     )
+
+
+class Unprintable:
+    """What a statistic of a user's may return."""
+
+    def __format__(self, _spec: str) -> str:
+        raise RuntimeError("no")
+
+
+def test_a_value_that_raises_costs_its_own_place() -> None:
+    """The line goes on behind it, and one value takes no more than 64 KiB of it."""
+    text = line(TRAIN, {"a": 1.0, "bad": Unprintable(), "long": "x" * 1_000_000, "b": 2.0})
+    assert "a: 1.0000  bad: <unprintable Unprintable: RuntimeError>  long: xxx" in text
+    assert text.endswith("xxx... (1000000 characters)  b: 2.0000")
+    assert len(text) < 70_000

@@ -146,3 +146,37 @@ def test_source_with_a_loop() -> None:
     (rule,) = parse_rules([{**GOOD, "data_src": "val/acc"}], by_epoch=True)
     assert (rule.for_mode("val").data_src, rule.for_mode("val").log_name) == ("acc", "acc")
     assert rule.for_mode("train") is rule
+
+
+class Unreadable(dict[str, Any]):
+    """A mapping that cannot be looked through."""
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("no")
+
+    keys = __iter__
+
+
+class Unshown:
+    """Raises when a message wants to show it."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({None: 1} | GOOD, "has the key None, which is no string"),
+        ({3: 1} | GOOD | {"method_name": "own"}, "has the key 3, which is no string"),
+        (Unreadable(GOOD), "must be a dict"),
+        ({**GOOD, "window_size": Unshown()}, "window_size must be a positive int"),
+        ({**GOOD, "window_size": "x" * 100_000}, "window_size must be a positive int"),
+    ],
+)
+def test_mistakes_that_raise_by_themselves(entry: Any, told: str) -> None:
+    """Whatever an entry is made of, it is one error of ours, of a length that can be read."""
+    with pytest.raises(RuleTypeError, match="custom_cfg\\[0\\]") as caught:
+        parse_rules([entry], by_epoch=True)
+    assert told in str(caught.value)
+    assert len(str(caught.value)) < 1000

@@ -240,6 +240,18 @@ def test_a_line_without_end_is_skipped(tmp_path: Path) -> None:
     assert len(taken.spans) == 1
 
 
+@pytest.mark.parametrize(
+    "span", [{}, {"traceId": TRACE}, {"traceId": 7, "spanId": None}, {"spanId": "0" * 16}]
+)
+def test_an_end_without_ids_stops_no_start(tmp_path: Path, span: dict[str, Any]) -> None:
+    """A span that lacks what it is known by costs its own line."""
+    end = _line({"resourceSpans": [{"resource": RESOURCE, "scopeSpans": [{"spans": [span]}]}]})
+    segment(tmp_path, started(1), end)
+    taken = Taken()
+    assert recover(tmp_path, taken.take).skipped_lines == 1
+    assert [span["name"] for span in taken.spans] == ["span1"]
+
+
 def _replace(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
     return lambda data: data.replace(old, new)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_mmlog.core.line_check import with_check
 from otel_mmlog.core.segments import SegmentName
 from otel_mmlog.sender.reader import JournalReader
 from otel_mmlog.sender.segment_files import SegmentFile, opened
@@ -110,6 +111,28 @@ def test_position_outlives_sealing(tmp_path: Path, reader: JournalReader) -> Non
     segment.write(request("logs", "b"))
     segment.seal()
     assert drain(reader)["logs"] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "rest", [b'{"resourceLogs":[\n', b'{"resourceLogs":[7]}\n', b'{"resourceLogs":[\xff]}\n']
+)
+def test_what_hides_in_a_damaged_line_may_be_no_request(
+    tmp_path: Path, reader: JournalReader, rest: bytes
+) -> None:
+    """A check that fits says that nothing has changed, not that it was ever a request: the reader goes on."""
+    sealed(tmp_path, b"torn " + with_check(rest), request("logs", "a"))
+    assert drain(reader)["logs"] == ["a"]
+    assert reader.counts.skipped_lines == 1
+
+
+def test_a_line_that_only_begins_and_ends_as_a_request_is_skipped(
+    tmp_path: Path, reader: JournalReader
+) -> None:
+    """Without a check it may be anything in between: what no server could read must not stand before the others."""
+    torn = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":]}]}]}\n'
+    sealed(tmp_path, torn, request("logs", "a"))
+    assert drain(reader)["logs"] == ["a"]
+    assert reader.counts.skipped_lines == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"{}\n" * 3, b"\xff\xfe", b"x" * 3_000_000 + b"\n"])
