@@ -4,11 +4,12 @@ import argparse
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.faults.every import FAULTS
-from tests.faults.fault import Context
+from tests.faults.fault import Context, Fault
 from tests.faults.outcome import Outcome, render
 
 
@@ -31,12 +32,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"[{number + 1}/{len(wanted)}] {fault.name} ...", end="", file=sys.stderr, flush=True)
             own = Path(folder, str(number))
             own.mkdir()
-            outcome = fault.run(Context(own, None if options.short else options.minutes))
-            outcomes[fault.name] = outcome
-            verdict = "WRONG" if list(outcome.wrong) else "good"
+            outcomes[fault.name] = _make(fault, Context(own, None if options.short else options.minutes))
+            verdict = outcomes[fault.name].verdict
             print(f" {verdict} ({time.monotonic() - begun_s:.0f} s)", file=sys.stderr, flush=True)
     print(render(outcomes))
-    return 1 if any(list(outcome.wrong) for outcome in outcomes.values()) else 0
+    return 1 if any(outcome.verdict == "WRONG" for outcome in outcomes.values()) else 0
+
+
+def _make(fault: Fault, context: Context) -> Outcome:
+    try:
+        return fault.run(context)
+    except Exception as error:  # noqa: BLE001 - the table says so, and the other faults are still to be made
+        traceback.print_exc()
+        return Outcome(wrong=[f"the fault could not be made: {error!r}"])
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

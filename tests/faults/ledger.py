@@ -8,6 +8,7 @@ from typing import Any
 
 from otel_mmlog.otel.semconv import EVENT_SPAN_START
 from otel_mmlog.testing import FakeReceiver
+from otel_mmlog.testing.items import logs_of, points_of, spans_of
 from tests.end_to_end.otlp_files import read_otlp
 from tests.faults.outcome import Sums, conserved, unless
 from tests.faults.training import Closed, by_reason
@@ -24,6 +25,32 @@ def taken(*receivers: FakeReceiver) -> Items:
     logs = (log for each in receivers for log in each.logs())
     spans = (span for each in receivers for span in each.spans())
     return _items(points, logs, spans)
+
+
+def heard(receiver: FakeReceiver) -> Items:
+    """What a receiver understood, whatever it answered."""
+    by_signal = {
+        signal: [each.message for each in receiver.requests if each.signal == signal] for signal in SIGNALS
+    }
+    points = (point for message in by_signal["metrics"] for point in points_of(message))
+    logs = (log for message in by_signal["logs"] for log in logs_of(message))
+    spans = (span for message in by_signal["traces"] for span in spans_of(message))
+    return _items(points, logs, spans)
+
+
+def carried_again(receiver: FakeReceiver) -> Counter[str]:
+    """By signal, the accepted requests that carried anything that an earlier one had carried."""
+    again: Counter[str] = Counter()
+    seen: set[tuple[Key, str]] = set()
+    parsers = {"metrics": points_of, "logs": logs_of, "traces": spans_of}
+    for request in receiver.requests:
+        if request.accepted:
+            items: dict[str, Iterable[Any]] = dict.fromkeys(SIGNALS, ())
+            items[request.signal] = parsers[request.signal](request.message)
+            carried = set(_items(items["metrics"], items["logs"], items["traces"])[request.signal])
+            again[request.signal] += not seen.isdisjoint(carried)
+            seen |= carried
+    return again
 
 
 def on_disk(paths: Iterable[Path]) -> Items:
@@ -72,12 +99,17 @@ def _sums(
 
 def _items(points: Iterable[Any], logs: Iterable[Any], spans: Iterable[Any]) -> Items:
     return {
-        "metrics": Counter((_point_key(each), repr(each.value)) for each in points),
+        "metrics": Counter((_point_key(each), _number(each.value)) for each in points),
         "logs": Counter((_log_key(each), str(each.body)) for each in logs),
         "traces": Counter(
             ((each.trace_id, each.span_id), f"{each.name} {each.start_ns} {each.end_ns}") for each in spans
         ),
     }
+
+
+def _number(value: float | None) -> str:
+    """The same for an int and its float: files don't tell them apart."""
+    return "none" if value is None else repr(float(value))
 
 
 def _point_key(point: Any) -> Key:

@@ -75,6 +75,13 @@ class Outcome:
     wrong: Iterable[str] = field(default_factory=tuple)
     note: str = ""
 
+    @property
+    def verdict(self) -> str:
+        """``good``, ``WRONG``, or ``not made`` where the machine does not let it be made; the note says why."""
+        if list(self.wrong):
+            return "WRONG"
+        return "not made" if self.note.startswith("not made") else "good"
+
 
 def undisturbed(steps: Steps | None) -> list[str]:
     """What is wrong with steps of which the slowest hundredth may become one per cent longer; None was not timed."""
@@ -138,6 +145,6 @@ def _cells(name: str, outcome: Outcome) -> tuple[str, ...]:
         "-" if steps is None else f"x{steps.p99_ratio:.3f}",
         "-" if steps is None else f"x{steps.worst_ratio:.2f}",
         "-" if outcome.close_s is None else f"{outcome.close_s:.2f} s",
-        "WRONG" if list(outcome.wrong) else "good",
+        outcome.verdict,
         outcome.note,
     )

@@ -1,10 +1,13 @@
-"""A training process that does as it is told: ``python -m tests.faults.trainer WORK_DIR [PAUSE_MS]``.
+"""A training process that does as it is told: ``python -m tests.faults.trainer WORK_DIR [PAUSE_MS [INTERVAL]]``.
 
 It reads a command a line and answers each with a line of JSON: ``train N`` trains N steps of 8 scalars, a record every
-10, a log call every 50 and a span every 100; ``flush S`` waits for a delivery; ``close`` ends it.
+INTERVAL (10), a log call every 50 and a span every 100; ``flush S`` waits for a delivery; ``close`` ends it. With
+`CONSOLE` in its environment the run has a console, which is standard error.
 """
 
 import json
+import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ from typing import Any
 
 import otel_mmlog
 
-INTERVAL = 10
+CONSOLE = "FAULTS_CONSOLE"
 
 
 class Stopwatch:
@@ -42,7 +45,10 @@ class Stopwatch:
 def main() -> None:
     """Train until told to close."""
     pause_s = float(sys.argv[2]) / 1e3 if len(sys.argv) > 2 else 0.001
-    run = otel_mmlog.init("tmp", work_dir=sys.argv[1], interval=INTERVAL, console=False)
+    interval = int(sys.argv[3]) if len(sys.argv) > 3 else 10
+    if CONSOLE in os.environ:
+        sys.stdout = sys.stderr
+    run = otel_mmlog.init("tmp", work_dir=sys.argv[1], interval=interval, console=CONSOLE in os.environ)
     _say(ready=True)
     watch = Stopwatch()
     for number in run.train(_commands(run, watch)):
@@ -64,6 +70,9 @@ def main() -> None:
         refused=[[signal, reason, count] for (signal, reason), count in stats.refused.items()],
         rejected=status.rejected if status else {},
         quarantined=status.quarantined if status else {},
+        unconfirmed=stats.unconfirmed,
+        warnings=run._parts.handler.counts[logging.WARNING],
+        faults=dict(run._parts.handler.faults),
     )
 
 
@@ -84,7 +93,7 @@ def _commands(run: otel_mmlog.Run, watch: Stopwatch) -> Iterator[int]:
 
 
 def _say(**values: Any) -> None:
-    print(json.dumps(values), flush=True)
+    print(json.dumps(values), file=sys.__stdout__, flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ class Closed:
         refused: Items that are not in the journal, by signal and reason.
         rejected: Items that the server took note of and dropped, by signal, as the sender said last.
         quarantined: Items that were set aside, by signal, as the sender said last.
+        unconfirmed: How often the disk did not confirm what it had taken.
+        warnings: How many there were, also where a console shows each text once.
+        faults: How often each output failed: console and files, by name and kind of error.
     """
 
     complete: bool
@@ -39,6 +42,9 @@ class Closed:
     refused: Mapping[tuple[str, str], int]
     rejected: Mapping[str, int]
     quarantined: Mapping[str, int]
+    unconfirmed: int = 0
+    warnings: int = 0
+    faults: Mapping[str, int] = field(default_factory=dict)
 
 
 class Training:
@@ -49,9 +55,10 @@ class Training:
         work_dir: Where it writes.
     """
 
-    def __init__(self, process: "subprocess.Popen[str]", work_dir: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", work_dir: Path, stderr: Path | None = None) -> None:
         self.process = process
         self.work_dir = work_dir
+        self._stderr = stderr or work_dir / "stderr"
 
     @property
     def journals(self) -> list[Path]:
@@ -93,9 +100,7 @@ class Training:
     def _hear(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, (
-            f"the training ended with {self.process.wait(10)}: {(self.work_dir / 'stderr').read_text()}"
-        )
+        assert line, f"the training ended with {self.process.wait(10)}: {self._stderr.read_text()}"
         said: dict[str, Any] = json.loads(line)
         return said
 
@@ -106,19 +111,24 @@ def started(
     variables: Mapping[str, str] | None = None,
     *,
     pause_ms: float = 1.0,
+    interval: int = 10,
     prefix: Sequence[str] = (),
+    stderr: Path | None = None,
 ) -> Iterator[Training]:
     """A training that is ready to train; at the end it is killed if it still runs, and its sender lingers no longer.
 
     Args:
-        work_dir: Where it writes; what it says on stderr goes to ``stderr`` there.
+        work_dir: Where it writes.
         variables: Added to its environment, such as an endpoint.
         pause_ms: What a step takes without us.
+        interval: Steps from one record to the next.
         prefix: What its command line begins with, such as ``ip netns exec``.
+        stderr: Where what it says goes; None for ``stderr`` in work_dir.
     """
     work_dir.mkdir(parents=True, exist_ok=True)
-    command = [*prefix, sys.executable, "-m", "tests.faults.trainer", str(work_dir), str(pause_ms)]
-    with (work_dir / "stderr").open("wb") as errors:
+    arguments = [str(work_dir), str(pause_ms), str(interval)]
+    command = [*prefix, sys.executable, "-m", "tests.faults.trainer", *arguments]
+    with (stderr or work_dir / "stderr").open("wb") as errors:
         process = subprocess.Popen(
             command,
             cwd=REPOSITORY,
@@ -128,7 +138,7 @@ def started(
             stderr=errors,
             text=True,
         )
-    training = Training(process, work_dir)
+    training = Training(process, work_dir, stderr)
     with process:
         try:
             training._hear()

@@ -1,0 +1,1 @@
+"""Faults of servers, and of the way to them."""
