@@ -1,0 +1,1 @@
+"""Faults that end processes, and what starts again after them."""
