@@ -1,0 +1,1 @@
+"""Many processes, forks and long runs."""
