@@ -1,0 +1,1 @@
+"""Odd values, clocks that jump, and random input."""
