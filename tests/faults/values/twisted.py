@@ -117,9 +117,8 @@ class Damaged:
         return any(_is_unsendable(line[max(0, line.find(b'{"resource')) :]) for line in lines)
 
     def has_name(self, name: str) -> bool:
-        """Whether a line that reads as it was written has an item of this name, or of none: another program's."""
-        lines = b"".join((*self.files, *(data for _, data in self.others)))
-        return name.encode() in lines
+        """Whether the name of an item is anywhere in the files: lines of other programs have names of their own."""
+        return name.encode() in b"".join((*self.files, *(data for _, data in self.others)))
 
     def untouched(self) -> Counter[bytes]:
         """The lines that are as they were written, and how often they are there."""
