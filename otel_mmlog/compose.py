@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from otel_mmlog.core.attempts import attempts_file, next_attempt, read_attempts, remember
-from otel_mmlog.core.own_folders import make_folder
+from otel_mmlog.core.own_folders import make_above, make_folder
 from otel_mmlog.core.rank import Rank
 from otel_mmlog.delivery import Delivery, start_delivery
 from otel_mmlog.health import HealthWatch
@@ -138,12 +138,12 @@ class _Notes:
 def _remember(options: Options, file_mode: int, identity: Identity, notes: _Notes) -> Identity:
     """Make the run's folder, and count this start there: it is known now which attempt it is."""
     try:
-        options.work_dir.mkdir(parents=True, exist_ok=True)
+        make_above(options.work_dir, file_mode)
         attempt = remember(options.work_dir, identity.rank.rank, identity.run_id, file_mode)
     except OSError as error:
         notes.no_folder = True
         notes(f"work_dir {options.work_dir} cannot be written ({error}): no files are kept, training goes on")
-        attempt = next_attempt(options.work_dir, identity.rank.rank, identity.run_id)
+        attempt = next_attempt(options.work_dir, identity.rank.rank, identity.run_id, file_mode)
     return replace(identity, attempt=attempt)
 
 
@@ -247,7 +247,7 @@ def _make_journal(options: Options, settings: Settings, rank: Rank, notes: _Note
         ),
         on_fault=_ignore if muted else notes,
     )
-    recovery = recover(journal.folder, journal.append)
+    recovery = recover(journal.folder, journal.append, file_mode=settings.file_mode)
     if recovery.spans:
         notes(f"{recovery.spans} spans of an attempt that died were ended in its place")
     return journal
@@ -266,7 +266,7 @@ def _file_outputs(
         stem,
         options.layout,
         rank,
-        lambda: any(known.run_id == identity.run_id for known in read_attempts(marker)),
+        lambda: any(known.run_id == identity.run_id for known in read_attempts(marker, file_mode)),
     )
     render_json = JSONRenderer(rank=rank.rank, run_id=identity.run_id, attempt=identity.attempt).render
     try:

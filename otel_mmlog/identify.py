@@ -41,7 +41,9 @@ def identify(options: Options, settings: Settings, ordinal: int, agreed: str | N
         ConfigError: The environment holds a value that cannot be used.
     """
     rank = find_rank(settings.environ, host=socket.gethostname(), process_group=read_process_group())
-    remembered = last_run_id(options.work_dir, rank.rank) if options.resume else None
+    remembered = None
+    if options.resume:
+        remembered = last_run_id(options.work_dir, rank.rank, settings.file_mode)
     run_id = find_run_id(
         settings.environ,
         rank=rank,

@@ -97,7 +97,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         endpoints=endpoints,
         close_timeout_s=_at_least(environ, "OTEL_MMLOG_CLOSE_TIMEOUT", 0, CLOSE_TIMEOUT_S),
         linger_s=_at_least(environ, "OTEL_MMLOG_LINGER", 0, LINGER_S),
-        file_mode=_file_mode(environ),
+        file_mode=read_file_mode(environ),
         color=_color(environ),
         environ=environ,
     )
@@ -171,7 +171,12 @@ def _folder(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(text).expanduser()
 
 
-def _file_mode(environ: Mapping[str, str]) -> int:
+def read_file_mode(environ: Mapping[str, str]) -> int:
+    """``OTEL_MMLOG_FILE_MODE``, or 0600.
+
+    Raises:
+        ConfigError: It is none of the modes that there are.
+    """
     text = environ.get("OTEL_MMLOG_FILE_MODE", "").strip() or FILE_MODES[0]
     if text.zfill(4) not in FILE_MODES:
         raise ConfigError(

@@ -1,11 +1,13 @@
 """The environment variables, each with what it allows."""
 
+import stat
 from pathlib import Path
 
 import pytest
 
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.settings import MIB, read_settings, runner_settings
+from tests.processes import run_python
 
 
 def test_defaults() -> None:
@@ -75,6 +77,16 @@ def test_file_modes_that_make_no_sense(text: str) -> None:
     """Anything but the five modes is an error that names them."""
     with pytest.raises(ConfigError, match=r"OTEL_MMLOG_FILE_MODE.*0600, 0640, 0644, 0660, 0664"):
         read_settings({"OTEL_MMLOG_FILE_MODE": text})
+
+
+@pytest.mark.parametrize(("mode", "umask", "expected"), [("0644", "077", 0o755), ("0600", "022", 0o755)])
+def test_file_mode_and_work_dir(tmp_path: Path, mode: str, umask: str, expected: int) -> None:
+    """Who may read a run's files gets into the work_dir that it makes, and whom the umask lets does, too."""
+    script = f"import os, sys, otel_mmlog; os.umask(0o{umask}); otel_mmlog.init('tmp', work_dir=sys.argv[1]).close()"
+    ran = run_python(script, tmp_path / "a/run", env={"OTEL_MMLOG_FILE_MODE": mode})
+    assert ran.returncode == 0, ran.stderr
+    made = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a", tmp_path / "a/run")]
+    assert made == [expected] * 2
 
 
 def test_settings_show_no_environment() -> None:

@@ -16,7 +16,7 @@ from otel_mmlog.cli.openmetrics.samples import Samples
 from otel_mmlog.cli.openmetrics.spool import SampleSpool
 from otel_mmlog.cli.openmetrics.text import text_parts
 from otel_mmlog.cli.progress import progress_bar
-from otel_mmlog.cli.sending import say
+from otel_mmlog.cli.sending import say, say_left_out
 
 _NOTHING = "there are no metrics in these journals: what a collector acknowledged is not there any more"
 
@@ -50,7 +50,7 @@ def export(folders: tuple[Path, ...], output: Path | None, *, openmetrics: bool)
         raise click.UsageError("name the format: --openmetrics is the one there is")
     console = Console(stderr=True)
     try:
-        journals = find_journals(folders)
+        journals = find_journals(folders, lambda folder: say_left_out(console, [folder]))
         with _new_file(output) as file:
             _write(journals, file, console, None if output is None else output.absolute().parent)
     except OSError as error:

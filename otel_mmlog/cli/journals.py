@@ -1,12 +1,12 @@
 """Finds the journal folders below what a user names, and counts what waits in them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
 
-from otel_mmlog.core.own_folders import is_own
+from otel_mmlog.core.own_folders import PRIVATE, is_own
 from otel_mmlog.core.segments import parse_name
 from otel_mmlog.sender.reader import JournalReader
 from otel_mmlog.sender.types import Signal
@@ -15,8 +15,15 @@ _RANKS = "rank[0-9][0-9][0-9][0-9]*"
 _RANK = re.compile(r"rank\d{4,}", re.ASCII)
 
 
-def find_journals(paths: tuple[Path, ...]) -> list[Path]:
+def find_journals(
+    paths: tuple[Path, ...], leave_out: Callable[[Path], object], file_mode: int = PRIVATE
+) -> list[Path]:
     """The folders of ranks in work_dirs, in ``otlp`` folders, or named themselves.
+
+    Args:
+        paths: What the user names.
+        leave_out: Gets each folder of a rank that another user has put there.
+        file_mode: Of the runs' files; see `is_trusted`.
 
     Raises:
         click.UsageError: One of the paths holds none.
@@ -30,7 +37,7 @@ def find_journals(paths: tuple[Path, ...]) -> list[Path]:
             raise click.UsageError(
                 f"{path} is no folder: give the work_dir of a run (the folder with otlp/ in it)"
             )
-        folders = _below(path)
+        folders = _below(path, leave_out, file_mode)
         if not folders:
             raise click.UsageError(
                 f"there is no journal in {path}: give the work_dir of a run (the folder with otlp/ in it), "
@@ -40,13 +47,13 @@ def find_journals(paths: tuple[Path, ...]) -> list[Path]:
     return list(found)
 
 
-def count_waiting(journal: Path, signals: Iterable[Signal]) -> dict[Signal, int]:
+def count_waiting(journal: Path, signals: Iterable[Signal], file_mode: int = PRIVATE) -> dict[Signal, int]:
     """How many points, log records and spans a journal holds that were not acknowledged; changes nothing.
 
     Raises:
         OSError: The folder cannot be read.
     """
-    reader = JournalReader(journal)
+    reader = JournalReader(journal, file_mode=file_mode)
     try:
         return {signal: _count(reader, signal) for signal in signals}
     finally:
@@ -61,16 +68,30 @@ def _count(reader: JournalReader, signal: Signal) -> int:
     return items
 
 
-def _below(path: Path) -> list[Path]:
+def _below(path: Path, leave_out: Callable[[Path], object], file_mode: int) -> list[Path]:
     if _is_journal(path):
         return [path]
     found = [*path.glob(f"otlp/{_RANKS}"), *path.glob(_RANKS), *path.glob(f"*/otlp/{_RANKS}")]
-    return sorted(folder for folder in found if _is_own(folder, path) and _is_journal(folder))
+    journals: list[Path] = []
+    for folder in sorted(found):
+        try:
+            if not folder.is_dir():
+                continue
+            is_ours = _is_own(folder, path, file_mode)
+        except FileNotFoundError:  # it has just gone
+            continue
+        except OSError:  # this user may not look into a folder above
+            is_ours = False
+        if not is_ours:
+            leave_out(folder)
+        elif _is_journal(folder):
+            journals.append(folder)
+    return journals
 
 
-def _is_own(folder: Path, base: Path) -> bool:
+def _is_own(folder: Path, base: Path, file_mode: int) -> bool:
     """Whether no part of a path below what the user named was put there by somebody else."""
-    return all(is_own(part) for part in (folder, *folder.parents) if base in part.parents)
+    return all(is_own(part, file_mode) for part in (folder, *folder.parents) if base in part.parents)
 
 
 def _is_journal(path: Path) -> bool:

@@ -9,14 +9,14 @@ from rich.console import Console
 
 from otel_mmlog.cli.journals import count_waiting, find_journals
 from otel_mmlog.cli.quarantined import list_quarantined, retry_quarantined
-from otel_mmlog.cli.sending import say, send_journals
+from otel_mmlog.cli.sending import say, say_left_out, send_journals
 from otel_mmlog.cli.table import table
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.sender.endpoint_settings import read_endpoints
 from otel_mmlog.sender.endpoints import Endpoint, describe
 from otel_mmlog.sender.transport import make_transports
 from otel_mmlog.sender.types import SIGNALS, Signal, Transport
-from otel_mmlog.settings import environment
+from otel_mmlog.settings import environment, read_file_mode
 
 _PREFIX = "OTEL_EXPORTER_OTLP_"
 _NO_ENDPOINT = f"there is no endpoint: give --endpoint URL, or set {_PREFIX}ENDPOINT"
@@ -53,7 +53,7 @@ def send(
     """Send the journals in DIR... to an OpenTelemetry collector.
 
     DIR is a run's work_dir, or any folder above or in its otlp/. What the collector acknowledged is removed from the
-    journals. The exit code is 0 only if nothing is left.
+    journals. The exit code is 0 only if nothing is left, and no folder left out since it is another user's.
 
     \b
     Examples:
@@ -68,21 +68,28 @@ def send(
         raise click.UsageError("--follow and --quarantined are two things: give one of them")
     console = Console(stderr=True)
     try:
-        journals = find_journals(folders)
+        file_mode = _file_mode()
+        left_out: list[Path] = []
+        try:
+            journals = find_journals(folders, left_out.append, file_mode)
+        finally:
+            say_left_out(console, left_out)
         endpoints = _endpoints(endpoint, protocol)
         for each in endpoints.values():
             say(console, f"{each.signal:7} -> {describe(each)}")
         if dry_run:
-            _show(journals, endpoints, quarantined=quarantined)
-            return
+            _show(journals, endpoints, file_mode, quarantined=quarantined)
+            raise SystemExit(1 if left_out else 0)
         if not endpoints:
             raise click.UsageError(_NO_ENDPOINT)
         transports = make_transports(endpoints)
         try:
             is_complete = (
-                _retry(journals, transports, console)
+                _retry(journals, transports, console, file_mode)
                 if quarantined
-                else _send(journals, transports, console, follow=follow, patience_s=patience)
+                else _send(
+                    journals, transports, console, follow=follow, patience_s=patience, file_mode=file_mode
+                )
             )
         finally:
             for transport in transports.values():
@@ -90,7 +97,7 @@ def send(
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(f"{where}{error.strerror or error}. Nothing is lost; try again.") from None
-    raise SystemExit(0 if is_complete else 1)
+    raise SystemExit(0 if is_complete and not left_out else 1)
 
 
 def _endpoints(endpoint: str | None, protocol: str | None) -> Mapping[Signal, Endpoint]:
@@ -112,14 +119,23 @@ def _endpoints(endpoint: str | None, protocol: str | None) -> Mapping[Signal, En
         raise click.UsageError(message) from None
 
 
-def _show(journals: list[Path], endpoints: Mapping[Signal, Endpoint], *, quarantined: bool) -> None:
+def _file_mode() -> int:
+    try:
+        return read_file_mode(environment())
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _show(
+    journals: list[Path], endpoints: Mapping[Signal, Endpoint], file_mode: int, *, quarantined: bool
+) -> None:
     """Print what would be sent."""
     if not endpoints:
         click.echo(f"Nothing would be sent: {_NO_ENDPOINT}", err=True)
     if quarantined:
-        click.echo(list_quarantined(journals) or "Nothing is in quarantine.")
+        click.echo(list_quarantined(journals, file_mode) or "Nothing is in quarantine.")
         return
-    counts = {folder: count_waiting(folder, SIGNALS) for folder in journals}
+    counts = {folder: count_waiting(folder, SIGNALS, file_mode) for folder in journals}
     rows = [(each["metrics"], each["logs"], each["traces"], str(folder)) for folder, each in counts.items()]
     click.echo(table(("points", "log records", "spans", "journal"), *rows))
 
@@ -131,18 +147,23 @@ def _send(
     *,
     follow: bool,
     patience_s: float,
+    file_mode: int,
 ) -> bool:
-    outcome = send_journals(journals, transports, console, follow=follow, patience_s=patience_s)
+    outcome = send_journals(
+        journals, transports, console, follow=follow, patience_s=patience_s, file_mode=file_mode
+    )
     click.echo(outcome.summary)
     return outcome.is_complete
 
 
-def _retry(journals: list[Path], transports: Mapping[Signal, Transport], console: Console) -> bool:
-    before = list_quarantined(journals)
+def _retry(
+    journals: list[Path], transports: Mapping[Signal, Transport], console: Console, file_mode: int
+) -> bool:
+    before = list_quarantined(journals, file_mode)
     if not before:
         click.echo("Nothing is in quarantine.")
         return True
     click.echo(before)
-    sent, left = retry_quarantined(journals, transports, lambda text: say(console, text))
+    sent, left = retry_quarantined(journals, transports, lambda text: say(console, text), file_mode)
     click.echo(f"{sent:,} lines sent, {left:,} still in quarantine.")
     return not left

@@ -4,6 +4,7 @@ import signal as signals
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -39,6 +40,7 @@ def send_journals(
     *,
     follow: bool,
     patience_s: float,
+    file_mode: int,
 ) -> Outcome:
     """Send until nothing is left or nothing goes on; Ctrl-C and SIGTERM end it in good order.
 
@@ -64,14 +66,16 @@ def send_journals(
                 show,
                 follow=follow,
                 patience_s=patience_s,
-                on_dead=end_spans,
+                on_dead=partial(end_spans, file_mode=file_mode),
                 tell=lambda text: say(progress.console, text),
+                file_mode=file_mode,
             )
             last, skipped_lines, busy = summary.status, summary.skipped_lines, summary.busy
             stopped = False
         except KeyboardInterrupt:
             stopped = True
-    return _outcome(journals, last, skipped_lines, busy, stopped=stopped)
+    waiting = [count_waiting(folder, SIGNALS, file_mode) for folder in journals]
+    return _outcome(waiting, last, skipped_lines, busy, stopped=stopped)
 
 
 def say(console: Console, text: str) -> None:
@@ -79,10 +83,20 @@ def say(console: Console, text: str) -> None:
     console.print(escape(text), markup=False, highlight=False, soft_wrap=True)
 
 
+def say_left_out(console: Console, folders: list[Path]) -> None:
+    """Name each folder that is not taken."""
+    for folder in folders:
+        say(console, f"{folder} is left out: another user has put it there")
+
+
 def _outcome(
-    journals: list[Path], status: SenderStatus, skipped_lines: int, busy: tuple[Path, ...], *, stopped: bool
+    waiting: list[dict[Signal, int]],
+    status: SenderStatus,
+    skipped_lines: int,
+    busy: tuple[Path, ...],
+    *,
+    stopped: bool,
 ) -> Outcome:
-    waiting = [count_waiting(folder, SIGNALS) for folder in journals]
     left = {signal: sum(each[signal] for each in waiting) for signal in SIGNALS}
     rows = [
         (

@@ -4,8 +4,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _SET_NS = 500_000_000  # a clock that is only slewed stays with the monotonic one
 _MAX_KEPT = 100
+
+
+def steady_ns() -> int:
+    """Return nanoseconds of a clock that is never set and, where there is one, goes on while the machine sleeps."""
+    return time.clock_gettime_ns(_CLOCK)
 
 
 class Ages:
@@ -19,7 +25,7 @@ class Ages:
     def __init__(
         self,
         unix_ns: Callable[[], int] = time.time_ns,
-        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        monotonic_ns: Callable[[], int] = steady_ns,
     ) -> None:
         self._unix_ns = unix_ns
         self._monotonic_ns = monotonic_ns

@@ -27,34 +27,35 @@ def attempts_file(work_dir: Path, rank: int) -> Path:
     return work_dir / FOLDER / f"rank{rank:04d}.jsonl"
 
 
-def read_attempts(path: Path) -> list[Attempt]:
+def read_attempts(path: Path, file_mode: int = PRIVATE) -> list[Attempt]:
     """The remembered starts, oldest first; lines that do not parse are passed over."""
     try:
-        with read_plain(path) as file:
+        with read_plain(path, mode=file_mode) as file:
             lines = file.read().splitlines()
     except OSError:
         return []
     return [attempt for attempt in map(_parse, lines) if attempt is not None]
 
 
-def last_run_id(work_dir: Path, rank: int) -> str | None:
+def last_run_id(work_dir: Path, rank: int, file_mode: int = PRIVATE) -> str | None:
     """The run that started last in this folder, or None.
 
     Rank 0's word counts, so that all ranks agree; the rank's own where rank 0 wrote on another disk.
     """
-    for known in (read_attempts(attempts_file(work_dir, 0)), read_attempts(attempts_file(work_dir, rank))):
+    for each in (0, rank):
+        known = read_attempts(attempts_file(work_dir, each), file_mode)
         if known:
             return known[-1].run_id
     return None
 
 
-def next_attempt(work_dir: Path, rank: int, run_id: str) -> int:
+def next_attempt(work_dir: Path, rank: int, run_id: str, file_mode: int = PRIVATE) -> int:
     """How often this rank started this run before."""
-    return sum(known.run_id == run_id for known in read_attempts(attempts_file(work_dir, rank)))
+    return sum(known.run_id == run_id for known in read_attempts(attempts_file(work_dir, rank), file_mode))
 
 
 def remember(work_dir: Path, rank: int, run_id: str, file_mode: int = PRIVATE) -> int:
-    """Append a start; a new folder is made for files of that mode.
+    """Append a start; files and folder are made with that mode.
 
     Returns:
         Which attempt it is; of two starts at once, each is another one.
@@ -64,10 +65,10 @@ def remember(work_dir: Path, rank: int, run_id: str, file_mode: int = PRIVATE) -
     """
     path = attempts_file(work_dir, rank)
     make_folder(path.parent, file_mode)
-    descriptor = open_plain(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    descriptor = open_plain(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, file_mode)
     try:
         _lock(descriptor)
-        attempt = next_attempt(work_dir, rank, run_id)
+        attempt = next_attempt(work_dir, rank, run_id, file_mode)
         line = json.dumps({"run_id": run_id, "attempt": attempt}).encode() + b"\n"
         size_bytes = os.fstat(descriptor).st_size
         if size_bytes and os.pread(descriptor, 1, size_bytes - 1) != b"\n":  # a crash tore the last start

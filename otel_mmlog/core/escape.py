@@ -9,15 +9,15 @@ import re
 CONTINUATION = "    | "
 
 # Beside C1 and DEL what is invisible, or moves what is next to it: line ends, bidirectional controls, zero width,
-# tags. Joiners are left where scripts and emoji need them: among their like.
+# fillers, tags, the variation selectors that no font has.
 _UNSEEN = (
-    "\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f"
+    "\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+_JOINERS = "\u200c\u200d"
 _SURROGATES = "\ud800-\udfff"  # they have no UTF-8
-_STRAY_JOINER = "(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
-_IN_TEXT = re.compile(f"[\x00-\x08\x0a-\x1f{_SURROGATES}{_UNSEEN}]|{_STRAY_JOINER}")
-_IN_JSON = re.compile(f"[{_UNSEEN}]|{_STRAY_JOINER}")
+_IN_TEXT = re.compile(f"[\x00-\x08\x0a-\x1f{_SURROGATES}{_UNSEEN}]")
+_IN_JSON = re.compile(f"[{_UNSEEN}]")
 
 
 def escape(text: str) -> str:
@@ -48,8 +48,19 @@ def continuation(text: str) -> str:
 
 
 def _as_python(match: re.Match[str]) -> str:
-    return match.group().encode("unicode_escape").decode("ascii")
+    return match.group() if _joins(match) else match.group().encode("unicode_escape").decode("ascii")
 
 
 def _as_json(match: re.Match[str]) -> str:
-    return json.dumps(match.group())[1:-1]
+    return match.group() if _joins(match) else json.dumps(match.group())[1:-1]
+
+
+def _joins(match: re.Match[str]) -> bool:
+    """Whether it is a joiner between two letters of a script, or two parts of an emoji, that need it."""
+    if match.group() not in _JOINERS:
+        return False
+    before, after = (
+        match.string[match.start() - 1 : match.start()],
+        match.string[match.end() : match.end() + 1],
+    )
+    return bool(before and after) and not before.isascii() and not after.isascii()

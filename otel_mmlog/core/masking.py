@@ -1,21 +1,27 @@
 """Keeps passwords and tokens out of what is told of a run's settings."""
 
 import re
+from argparse import Namespace
+from collections import deque
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, Final
 
 MASK: Final = "***"
 
 _DEPTH: Final = 16
-_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SECRET: Final = re.compile(
-    "pass(word|wd|phrase|code)s?|pwd|secrets?|credentials?|authorization|bearer|cookies?|(api|access|secret|private)key"
+    "pass(word|wd|phrase|code)s?|pwd|secrets?|credentials?|authorization|bearer|cookies?|(api|access|secret|private)keys?"
 )
-_KEYS: Final = re.compile("api|access|secret|private|auth|account|encryption|signing|ssh")
+_KEYS: Final = re.compile(
+    "api|access|secret|private|auth|account|encryption|signing|ssh|license"
+    "|aws|azure|comet|github|hf|kaggle|mlflow|neptune|openai|wandb"
+)
 # What stands before "token" where it is a piece of text, and nobody's secret.
 _OF_TEXTS: Final = re.compile(
     "begin|bos|class|cls|decoder|dist|empty|end|eod|eos|eot|forced|image|mask|pad|query|register|sep|sos|special"
-    "|start|stop|unk|video"
+    "|start|stop|suppress|unk|video"
 )
 _USER_INFO: Final = re.compile(r"(?<=://)[^/\s]+(?=@)")
 
@@ -39,8 +45,12 @@ def _masked(value: Any, depth: int) -> Any:
         return value
     if isinstance(value, Mapping):
         return _masked_items(value, depth)
-    if type(value) in (list, tuple):
-        return type(value)(_masked(item, depth + 1) for item in value)
+    if type(value) is tuple:
+        return tuple(_masked(item, depth + 1) for item in value)
+    if isinstance(value, (list, deque)):
+        return [_masked(item, depth + 1) for item in value]
+    if type(value) in (Namespace, SimpleNamespace):
+        return type(value)(**_masked_items(vars(value), depth))
     return value
 
 
@@ -60,7 +70,17 @@ def _is_secret(key: Any, value: Any) -> bool:
     words = [word.lower() for word in _WORDS.findall(key)]
     if any(map(_SECRET.fullmatch, words)):
         return True
-    before, last = (["", *words])[-2:] if words else ("", "")
-    if last == "key":
-        return _KEYS.fullmatch(before) is not None
-    return last == "token" and not _OF_TEXTS.fullmatch(before) and isinstance(value, (str, bytes))
+    pairs = list(zip(["", *words], words, strict=False))
+    if any(word in ("key", "keys") and _KEYS.fullmatch(before) for before, word in pairs):
+        return True
+    before, last = pairs[-1] if pairs else ("", "")
+    if last in ("token", "tokens"):
+        return not _OF_TEXTS.fullmatch(before) and _is_text(value)
+    return last in ("auth", "pass") and _is_text(value)
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text, or several, as a secret is."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(map(_is_text, value))
+    return isinstance(value, (str, bytes))

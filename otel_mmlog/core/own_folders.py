@@ -1,5 +1,6 @@
 """Makes the folders that a run has for itself, and takes none that another user has put in their place."""
 
+import contextlib
 import errno
 import os
 import stat
@@ -14,46 +15,66 @@ _NOBODY: Final = 65534  # whom a network file system makes of root
 
 
 def make_folder(path: Path, file_mode: int = PRIVATE, levels: int = 1) -> None:
-    """Make a folder unless it is there; what is above it and missing is made as the umask has it.
+    """Make a folder unless it is there, and those above it as `make_above` does.
 
     Args:
         path: The folder.
-        file_mode: Of the files in it: who may read them may look into a new folder, whatever the umask is. Where the
-            group may write, a folder of any other user is taken.
+        file_mode: Of the files in it: who may read them may look into the folder, whatever the umask is, also where
+            this user has made it before. See `is_trusted`.
         levels: How many folders, this one included, are the run's own.
 
     Raises:
-        OSError: It cannot be made, or one of ``levels`` is no folder, or not one of `owners`.
+        OSError: It cannot be made, or one of ``levels`` is no folder, or not to be trusted.
     """
     if levels > 1:
         make_folder(path.parent, file_mode, levels - 1)
     else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    mode = file_mode | 0o100 | (file_mode & 0o044) >> 2
+        make_above(path.parent, file_mode)
     try:
-        path.mkdir(mode)
+        path.mkdir(_folder_mode(file_mode))
     except FileExistsError:
-        _require_own(path, mode)
+        _require_own(path, file_mode)
+    _widen(path, file_mode)
+
+
+def make_above(path: Path, file_mode: int = PRIVATE) -> None:
+    """Make what is missing of a path as the umask has it, and so that who may read the files can get at them.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if path.is_dir():
+        return
+    make_above(path.parent, file_mode)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        _require_folder(path)  # another rank may have been first
     else:
-        made = stat.S_IMODE(path.stat().st_mode)
-        if made & mode != mode:
-            path.chmod(made | mode)
+        _widen(path, file_mode)
 
 
-def is_own(path: Path) -> bool:
-    """Whether a path is a folder of `owners`, or this user's or root's link to one.
+def is_own(path: Path, file_mode: int = PRIVATE) -> bool:
+    """Whether a path is a folder that `is_trusted`, or this user's or root's link to one.
 
     Raises:
         OSError: It has just gone.
     """
-    if not path.is_dir() or path.stat().st_uid not in owners(path.parent.stat()):
+    if not path.is_dir() or not is_trusted(path.stat(), path.parent.stat(), file_mode):
         return False
     return not path.is_symlink() or path.lstat().st_uid in _user()
 
 
-def owners(folder: os.stat_result) -> set[int]:
-    """Whose files in a folder are as good as one's own: this user's, root's, and those of the folder's owner."""
-    return {folder.st_uid, *_user()}
+def is_trusted(status: os.stat_result, folder: os.stat_result, file_mode: int) -> bool:
+    """Whether something in a folder is as good as one's own.
+
+    It is if it belongs to this user, to root or to the folder's owner. Where files are made for the group to write,
+    so is what belongs to a group of this user, in a folder that not everybody may write to.
+    """
+    if status.st_uid in {folder.st_uid, *_user()}:
+        return True
+    is_shared = file_mode & stat.S_IWGRP and not folder.st_mode & stat.S_IWOTH
+    return bool(is_shared) and status.st_gid in {os.getegid(), *os.getgroups()}
 
 
 def _user() -> set[int]:
@@ -61,8 +82,29 @@ def _user() -> set[int]:
     return {user, _ROOT, *([_NOBODY] if user == _ROOT else [])}
 
 
-def _require_own(path: Path, mode: int) -> None:
+def _folder_mode(file_mode: int) -> int:
+    return file_mode | 0o100 | (file_mode & 0o044) >> 2
+
+
+def _widen(path: Path, file_mode: int) -> None:
+    """Add what is missing of a mode, where the folder is this user's and its file system has modes."""
+    mode = _folder_mode(file_mode)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            if status.st_mode & mode != mode and status.st_uid == os.geteuid():
+                os.fchmod(descriptor, stat.S_IMODE(status.st_mode) | mode)
+        finally:
+            os.close(descriptor)
+
+
+def _require_folder(path: Path) -> None:
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-    if not mode & stat.S_IWGRP and not is_own(path):
+
+
+def _require_own(path: Path, file_mode: int) -> None:
+    _require_folder(path)
+    if not is_own(path, file_mode):
         raise PermissionError(errno.EPERM, "it belongs to another user", str(path))

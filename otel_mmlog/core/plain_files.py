@@ -11,23 +11,21 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
-from otel_mmlog.core.own_folders import owners
+from otel_mmlog.core.own_folders import PRIVATE, is_trusted
 
 
-def open_plain(path: Path, flags: int, mode: int | None = None) -> int:
+def open_plain(path: Path, flags: int, mode: int = PRIVATE) -> int:
     """A descriptor of a plain file, as `os.open` gives it; it is not inherited, and no symbolic link is followed.
 
     Args:
         path: The file.
         flags: Those of `os.open`.
-        mode: Of a new file, whatever the umask is; None for what its folder permits. Where the group may write,
-            files of other users are taken as well.
+        mode: Of the run's files, and so of a new one, whatever the umask is; see `is_trusted`.
 
     Raises:
         OSError: There is something else, which stays as it is; or whatever opening raises.
     """
     folder = path.parent.stat()
-    mode = folder.st_mode & 0o666 | 0o600 if mode is None else mode
     # Without O_NONBLOCK a named pipe would make its opener wait for the other side.
     flags |= os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
     descriptor = os.open(path, flags & ~os.O_TRUNC, mode)
@@ -45,20 +43,20 @@ def open_plain(path: Path, flags: int, mode: int | None = None) -> int:
     return descriptor
 
 
-def read_plain(path: Path, flags: int = 0) -> BufferedReader:
+def read_plain(path: Path, flags: int = 0, mode: int = PRIVATE) -> BufferedReader:
     """A plain file, open for reading.
 
     Raises:
         OSError: See `open_plain`.
     """
-    return os.fdopen(open_plain(path, os.O_RDONLY | flags), "rb")
+    return os.fdopen(open_plain(path, os.O_RDONLY | flags, mode), "rb")
 
 
 def _check(status: os.stat_result, folder: os.stat_result, mode: int, path: Path) -> None:
     """Raises OSError for what is no plain file, or not of this user."""
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EEXIST, "not a plain file", str(path))
-    if status.st_uid not in owners(folder) and not mode & stat.S_IWGRP:
+    if not is_trusted(status, folder, mode):
         raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
     # Who may write to the folder may have given a file from elsewhere this name.
     is_open = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or folder.st_uid not in (os.geteuid(), 0)

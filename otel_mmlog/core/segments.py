@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.core.plain_files import open_plain
 
 PART: Final = ".part"
@@ -109,13 +110,13 @@ def is_at(fd: int, path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def claim(path: Path) -> Iterator[int | None]:
+def claim(path: Path, file_mode: int = PRIVATE) -> Iterator[int | None]:
     """A descriptor of an open segment whose writer is dead; None if it lives or the file has gone.
 
-    Nobody else can claim the file meanwhile.
+    Nobody else can claim the file meanwhile. ``file_mode`` is that of the run's files; see `is_trusted`.
     """
     try:
-        fd = open_plain(path, os.O_RDWR | os.O_NOFOLLOW)
+        fd = open_plain(path, os.O_RDWR | os.O_NOFOLLOW, file_mode)
     except OSError:
         yield None
         return
@@ -130,7 +131,7 @@ def claim(path: Path) -> Iterator[int | None]:
         os.close(fd)
 
 
-def seal_dead(folder: Path, start: str) -> int:
+def seal_dead(folder: Path, start: str, file_mode: int = PRIVATE) -> int:
     """Seal what dead processes of one family left open; returns how many files that were.
 
     Raises:
@@ -141,7 +142,7 @@ def seal_dead(folder: Path, start: str) -> int:
         name = parse_name(path.name)
         if name is None or name.start != start or path.suffix != PART:
             continue
-        with claim(path) as fd:
+        with claim(path, file_mode) as fd:
             if fd is not None:
                 path.rename(sealed_path(path))
                 sealed += 1

@@ -98,7 +98,7 @@ class Journal:
                 self._drain()
             messages = self._faults.take()
         with contextlib.suppress(OSError):  # the next attempt finds them
-            seal_dead(self.folder, self.start)
+            seal_dead(self.folder, self.start, self._settings.file_mode)
         self._report(messages)
 
     @property
@@ -259,7 +259,7 @@ class Journal:
             name = SegmentName(self.start, self._process, self._number)
             self._number += 1
             with contextlib.suppress(ClaimedError):
-                segment = SegmentWriter(self.folder, name, now_ns, self.preface())
+                segment = SegmentWriter(self.folder, name, now_ns, self.preface(), self._settings.file_mode)
         self._segment = segment
         self._count_bytes(segment.size_bytes)
         self._counts.segments += 1

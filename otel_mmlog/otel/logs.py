@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from otel_mmlog.core.keys import free_key
 from otel_mmlog.core.record import LogEvent, Record, number_json
 from otel_mmlog.otel import semconv
 from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
-from otel_mmlog.otel.values import Plain, Values, clean, free_key, number_value, quote
+from otel_mmlog.otel.values import Plain, Values, clean, number_value, quote
 
 _MAX_CACHED_KEYS = 10_000
 _SEVERITIES = {10: 5, 20: 9, 30: 13, 40: 17, 50: 21}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from otel_mmlog.core.line_check import DamagedLineError, checked
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.core.plain_files import read_plain
 from otel_mmlog.core.segments import PART, claim, parse_name, sealed_path, segment_paths
 from otel_mmlog.otel.admission import LINE_LIMIT_BYTES
@@ -53,6 +54,7 @@ class _Findings:
     """The running counts of a recovery."""
 
     budget_bytes: int
+    file_mode: int
     sealed: int = 0
     spans: int = 0
     skipped_lines: int = 0
@@ -61,7 +63,11 @@ class _Findings:
 
 
 def recover(
-    folder: Path, append: Callable[[EncodedLine], bool], *, read_limit_bytes: int = READ_LIMIT_BYTES
+    folder: Path,
+    append: Callable[[EncodedLine], bool],
+    *,
+    read_limit_bytes: int = READ_LIMIT_BYTES,
+    file_mode: int = PRIVATE,
 ) -> Recovery:
     """End the open spans of dead processes in a rank's folder, then seal their files.
 
@@ -72,8 +78,9 @@ def recover(
         folder: The rank's folder; it need not exist.
         append: Takes each ended span as a line. A file whose spans it does not take stays as it is.
         read_limit_bytes: Newest segments first, no more than this is read.
+        file_mode: Of the run's files; see `is_trusted`.
     """
-    findings = _Findings(read_limit_bytes)
+    findings = _Findings(read_limit_bytes, file_mode)
     try:
         paths = segment_paths(folder)
     except FileNotFoundError:
@@ -93,7 +100,7 @@ def _recover_process(
     part: Path, paths: list[Path], append: Callable[[EncodedLine], bool], findings: _Findings
 ) -> None:
     """End the spans of the process that left ``part`` open, then seal it."""
-    with claim(part) as fd:
+    with claim(part, findings.file_mode) as fd:
         if fd is None:
             return
         try:
@@ -153,7 +160,7 @@ def _parse(parse: Callable[[bytes], list[_T]], line: bytes, findings: _Findings)
 
 def _lines(path: Path, findings: _Findings) -> Iterator[bytes]:
     """The whole lines of a segment that look like objects; others are counted."""
-    with contextlib.suppress(FileNotFoundError), read_plain(path, os.O_NOFOLLOW) as file:
+    with contextlib.suppress(FileNotFoundError), read_plain(path, os.O_NOFOLLOW, findings.file_mode) as file:
         size_bytes = os.fstat(file.fileno()).st_size
         if size_bytes > findings.budget_bytes:
             findings.budget_bytes = 0  # an older segment must not be read without this one

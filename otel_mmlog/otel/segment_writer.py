@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otel_mmlog.core.line_check import with_check
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.core.plain_files import open_plain
 from otel_mmlog.core.segments import PART, SegmentName, is_at, lock, sealed_path
 from otel_mmlog.otel.semconv import JOURNAL_SEGMENT
@@ -38,6 +39,8 @@ class SegmentWriter:
     __slots__ = (
         "_begin_with_newline",
         "_fd",
+        "_has_head",
+        "_has_lines",
         "_head",
         "_identity",
         "opened_ns",
@@ -45,7 +48,14 @@ class SegmentWriter:
         "size_bytes",
     )
 
-    def __init__(self, folder: Path, name: SegmentName, opened_ns: int, preface: bytes = b"") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: SegmentName,
+        opened_ns: int,
+        preface: bytes = b"",
+        file_mode: int = PRIVATE,
+    ) -> None:
         """Make the file, mark it as in use and write its first line, and behind it the preface.
 
         What the disk does not take of these goes before the first `write`.
@@ -58,8 +68,10 @@ class SegmentWriter:
         self.opened_ns = opened_ns
         self.size_bytes = 0
         self._begin_with_newline = False
+        self._has_head = False
+        self._has_lines = False
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-        self._fd = open_plain(self.path, flags)
+        self._fd = open_plain(self.path, flags, file_mode)
         status = os.fstat(self._fd)
         self._identity = (status.st_dev, status.st_ino)
         if not (lock(self._fd) and is_at(self._fd, self.path)):
@@ -71,7 +83,7 @@ class SegmentWriter:
     @property
     def is_empty(self) -> bool:
         """Whether there is no line but those that it began with."""
-        return self.size_bytes <= len(self._head)
+        return not self._has_lines
 
     @property
     def has_vanished(self) -> bool:
@@ -84,7 +96,9 @@ class SegmentWriter:
         After a short write the file is cut back to its last whole line; where that fails, the next
         write begins with a newline, so that a torn line costs only itself.
         """
-        prefix = (b"\n" if self._begin_with_newline else b"") if self.size_bytes else self._head
+        prefix = b"\n" if self._begin_with_newline else b""
+        if not self._has_head:
+            prefix += self._head
         payload = prefix + data if prefix else data
         written = 0
         try:
@@ -94,10 +108,17 @@ class SegmentWriter:
             whole = payload.rfind(b"\n", 0, written) + 1
             whole = whole if whole >= len(prefix) else 0
             self._cut(written, whole)
+            self._note(whole, len(prefix))
             return WriteResult(max(0, whole - len(prefix)), error)
         self._begin_with_newline = False
         self.size_bytes += written
+        self._note(written, len(prefix))
         return WriteResult(len(data))
+
+    def _note(self, whole: int, prefix: int) -> None:
+        """Take note of what a write left: so many bytes of whole lines, of which the first are no data."""
+        self._has_head = self._has_head or whole >= prefix > 0
+        self._has_lines = self._has_lines or whole > prefix
 
     def _cut(self, written: int, whole: int) -> None:
         """Keep ``whole`` of the bytes that were just written, if nobody has written after them."""

@@ -18,6 +18,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from otel_mmlog.core.ages import steady_ns
 from otel_mmlog.core.record import TraceRef, qualified_name
 from otel_mmlog.otel.semconv import (
     EXCEPTION_MESSAGE,
@@ -39,7 +40,7 @@ class OpenSpan:
         self._owner = owner
         self._before = before
         self._pid = os.getpid()
-        self._ahead_ns = time.time_ns() - time.monotonic_ns()
+        self._ahead_ns = time.time_ns() - steady_ns()
         self.span = span
         self.parent = parent
         self.closed = False
@@ -65,7 +66,7 @@ class OpenSpan:
 
     def now_ns(self) -> int:
         """Return the Unix time by the clock as it was when the span began: it may have been set since."""
-        return max(self._ahead_ns + time.monotonic_ns(), getattr(self.span, "start_time", None) or 0)
+        return max(self._ahead_ns + steady_ns(), getattr(self.span, "start_time", None) or 0)
 
     def lineage(self) -> "Iterator[OpenSpan]":
         """Yield this span, its parent, and so on up to the run's."""

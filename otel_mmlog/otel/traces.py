@@ -14,11 +14,12 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, TraceState
 
 from otel_mmlog.core.escape import escape_json
+from otel_mmlog.core.keys import free_key
 from otel_mmlog.core.record import LogEvent, TraceRef
 from otel_mmlog.otel import semconv
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
-from otel_mmlog.otel.values import Values, free_key, quote
+from otel_mmlog.otel.values import Values, quote
 
 _DEBUG = 10
 _UNBOUNDED = Limits(value_chars=2**62, nodes=2**31)  # the SDK has limits of its own

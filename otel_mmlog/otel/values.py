@@ -6,10 +6,11 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from itertools import islice
 from typing import Any, TypeAlias
 
+from otel_mmlog.core.keys import free_key
 from otel_mmlog.core.record import number_json
 from otel_mmlog.otel.limits import Limits
 
@@ -34,13 +35,6 @@ def clean(text: str, faults: "Counter[str] | None" = None) -> str:
     if replaced and faults is not None:
         faults["value_replaced"] += 1
     return cleaned
-
-
-def free_key(key: str, taken: Container[str]) -> str:
-    """Return the key with as many underscores behind it as make it no other's: keys that are cut may be alike."""
-    while key in taken:
-        key += "_"
-    return key
 
 
 class Values:

@@ -3,9 +3,10 @@
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Collection, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
+from otel_mmlog.core.keys import free_key
 from otel_mmlog.core.record import CodeRef, ExceptionInfo, LogEvent, Record, TraceRef, qualified_name
 from otel_mmlog.pipeline.levels import method_level
 
@@ -132,13 +133,6 @@ def _add_extra(bound: EventDict, record: logging.LogRecord) -> None:
             bound[key] = value
         elif not (isinstance(value, str) and value == known.get(key)):
             bound[free_key(key, keys)] = value
-
-
-def free_key(key: str, taken: Collection[str]) -> str:
-    """Return the key with as many underscores behind it as make it no other's."""
-    while key in taken:
-        key += "_"
-    return key
 
 
 def format_message(message: Any, arguments: Any) -> str:

@@ -104,10 +104,10 @@ class LineFile:
             os.close(inherited)
 
 
-def is_free(path: Path) -> bool:
+def is_free(path: Path, mode: int = PRIVATE) -> bool:
     """Whether no living process has this file open as a `LineFile`."""
     try:
-        descriptor = open_plain(path, os.O_RDONLY)
+        descriptor = open_plain(path, os.O_RDONLY, mode)
     except OSError:
         return True
     try:

@@ -7,13 +7,13 @@ from typing import Any
 import structlog
 from structlog.processors import CallsiteParameter, CallsiteParameterAdder
 
+from otel_mmlog.core.keys import free_key
 from otel_mmlog.pipeline.events import (
     EVENT_DICT,
     HIDDEN,
     STACK,
     EventDict,
     format_message,
-    free_key,
 )
 from otel_mmlog.pipeline.handler import RunHandler
 

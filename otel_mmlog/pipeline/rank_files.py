@@ -52,14 +52,15 @@ def rank_folder(work_dir: Path, stem: str, layout: Layout, rank: Rank, marker: C
     return work_dir if layout == "shared" else work_dir / f"{stem}_logs"
 
 
-def rank_stem(folder: Path, stem: str, rank: int, run_id: str) -> str:
+def rank_stem(folder: Path, stem: str, rank: int, run_id: str, mode: int = PRIVATE) -> str:
     """The file name of this rank without its suffix: ``tmp``, ``tmp_rank1``.
 
     Where another living run writes a file of this name, the run id is part of the name.
     """
     suffix = f"_rank{rank}" if rank else ""
     wanted = f"{stem}{suffix}"
-    if is_free(folder / f"{wanted}.jsonl") or _last_run_id(folder / f"{wanted}.jsonl") == run_id:
+    path = folder / f"{wanted}.jsonl"
+    if is_free(path, mode) or _last_run_id(path, mode) == run_id:
         return wanted
     return f"{stem}_{file_stem(run_id)[:40]}{suffix}"
 
@@ -72,11 +73,11 @@ def open_rank_files(
     Raises:
         OSError: One of them cannot be opened for writing.
     """
-    name = rank_stem(folder, stem, rank, run_id)
+    name = rank_stem(folder, stem, rank, run_id, mode)
     json_file = LineFile(folder / f"{name}.jsonl", mode)
     if not json_file.locked:  # by a run that opened it since it was free
         json_file.close()
-        name = rank_stem(folder, stem, rank, run_id)
+        name = rank_stem(folder, stem, rank, run_id, mode)
         json_file = LineFile(folder / f"{name}.jsonl", mode)
     try:
         return LineFile(folder / f"{name}.log", mode), json_file
@@ -94,9 +95,9 @@ def _wait_for(marker: Callable[[], bool]) -> bool:
     return True
 
 
-def _last_run_id(path: Path) -> str | None:
+def _last_run_id(path: Path, mode: int) -> str | None:
     try:
-        with read_plain(path) as file:
+        with read_plain(path, mode=mode) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 65536))
             lines = file.read().splitlines()
         value = json.loads(lines[-1])["run_id"]

@@ -71,13 +71,13 @@ def _run(environ: Mapping[str, str], plan: Plan, on_dead: Callable[[Path], bool]
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
     terminated = _become_background(wake_write)
-    words = Words(Path(plan.folder), _STDERR, time.time_ns)
+    words = Words(Path(plan.folder), _STDERR, time.time_ns, plan.file_mode)
     endpoints = read_endpoints(environ)
     if endpoints is None:
         words.say("no endpoint is configured")
         return
     transports = make_transports(endpoints)
-    reader = JournalReader(Path(plan.folder), on_dead=on_dead, signals=endpoints)
+    reader = JournalReader(Path(plan.folder), on_dead=on_dead, signals=endpoints, file_mode=plan.file_mode)
     sender = Sender(
         reader,
         ThreadCourier(transports, lambda: _wake(wake_write)),
@@ -86,7 +86,7 @@ def _run(environ: Mapping[str, str], plan: Plan, on_dead: Callable[[Path], bool]
         tell=words.say,
         pace=Pace(gather_s=plan.gather_s, poll_s=POLL_S),
     )
-    onlooker = Onlooker(Path(plan.folder), endpoints)
+    onlooker = Onlooker(Path(plan.folder), endpoints, plan.file_mode)
     _Loop(plan, reader, sender, onlooker, words, wake_read, terminated, on_dead).run()
 
 

@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 from typing import Any, Final
 
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.core.plain_files import open_plain, read_plain
 from otel_mmlog.core.segments import SegmentName, is_at, lock, parse_name
 from otel_mmlog.sender.positions import Offsets, Positions
@@ -32,9 +33,10 @@ class Cursor:
     Losing it, or any part of it, is safe: what was delivered since then is delivered again.
     """
 
-    __slots__ = ("_fd", "_path", "_rewrite", "_size_bytes")
+    __slots__ = ("_fd", "_file_mode", "_path", "_rewrite", "_size_bytes")
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file_mode: int = PRIVATE) -> None:
+        self._file_mode = file_mode
         self._path = folder / CURSOR
         self._fd = -1
         self._size_bytes = 0
@@ -52,7 +54,7 @@ class Cursor:
             OSError: The file cannot be opened or made.
         """
         while not self.is_held:
-            fd = open_plain(self._path, _FLAGS)
+            fd = open_plain(self._path, _FLAGS, self._file_mode)
             if not lock(fd):
                 os.close(fd)
                 return False
@@ -65,7 +67,7 @@ class Cursor:
     def load(self) -> Positions:
         """The positions of the last valid line; none if there is no such line."""
         try:
-            with read_plain(self._path) as file:
+            with read_plain(self._path, mode=self._file_mode) as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - _READ_BYTES))
                 lines = file.read(_READ_BYTES).split(b"\n")
         except OSError:
@@ -100,7 +102,7 @@ class Cursor:
     def _replace(self, line: bytes) -> None:
         """Make a file of this one line, locked before it takes the old one's place."""
         path = self._path.with_name(f"{CURSOR}.new")
-        fd = open_plain(path, _FLAGS | os.O_TRUNC)
+        fd = open_plain(path, _FLAGS | os.O_TRUNC, self._file_mode)
         try:
             if not lock(fd):
                 raise BlockingIOError(f"{path} is in use")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.sender.courier import ThreadCourier
 from otel_mmlog.sender.folder_faults import FolderFaults
 from otel_mmlog.sender.folders import Folders
@@ -45,6 +46,7 @@ def drain(
     patience_s: float = 60.0,
     on_dead: Callable[[Path], object] | None = None,
     tell: Callable[[str], None] = lambda _: None,
+    file_mode: int = PRIVATE,
 ) -> Summary:
     """Send journals until nothing is left or nothing goes on.
 
@@ -57,17 +59,24 @@ def drain(
         on_dead: Journals the last words of dead processes in a folder. Called at the beginning, and before an open
             segment would be removed whose writer is dead.
         tell: Gets one sentence whenever something goes wrong, or right again.
+        file_mode: See `JournalReader`.
 
     Raises:
         OSError: A folder or its cursor cannot be opened.
     """
-    readers = {folder: JournalReader(folder, signals=transports, on_dead=on_dead) for folder in folders}
+    readers = {
+        folder: JournalReader(folder, signals=transports, on_dead=on_dead, file_mode=file_mode)
+        for folder in folders
+    }
     try:
         held = {folder: reader for folder, reader in readers.items() if reader.try_lock()}
         busy = tuple(folder for folder in readers if folder not in held)
         if on_dead is not None:
             for folder in held:
-                on_dead(folder)
+                try:
+                    on_dead(folder)
+                except OSError as error:
+                    tell(f"{folder}: the spans of dead processes stay open: {error}")
         work = _Drain(list(held.values()), transports, tell, gather_s=1.0 if follow else 0.0)
         status = work.run(on_progress, follow=follow, patience_s=patience_s)
         return work.summary(status, busy)

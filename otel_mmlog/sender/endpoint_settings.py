@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.sender.credentials import proxy_forms
-from otel_mmlog.sender.endpoints import Compression, Endpoint, Protocol, Tls, shown
+from otel_mmlog.sender.endpoints import Compression, Endpoint, Protocol, Tls, url_without_secrets
 from otel_mmlog.sender.header_settings import basic_authorization, parse_headers, require_grpc_names
 from otel_mmlog.sender.loopback import is_loopback
 from otel_mmlog.sender.types import SIGNALS, Signal
@@ -110,8 +110,8 @@ def _require_cover(variables: _Variables, endpoint: Endpoint) -> None:
         return
     variable, text = variables.get("ENDPOINT")
     raise ConfigError(
-        f"{variable}={shown(text)!r} would take headers, user info or a query, which may be secrets, to another"
-        f" machine in plain text. Write https://, or permit it with {_PREFIX}INSECURE=true."
+        f"{variable}={url_without_secrets(text)!r} would take headers, user info or a query, which may be "
+        f"secrets, to another machine in plain text. Write https://, or permit it with {_PREFIX}INSECURE=true."
     )
 
 
@@ -123,7 +123,7 @@ def _split(variable: str, text: str) -> SplitResult:
         _ = parts.port  # raises for what is not a port
     except ValueError as error:
         raise ConfigError(
-            f"{variable}={shown(text)!r} is not a URL: {_reason(error, text)}. Correct it."
+            f"{variable}={url_without_secrets(text)!r} is not a URL: {_reason(error, text)}. Correct it."
         ) from None
     return parts
 
@@ -148,7 +148,8 @@ def _is_insecure(parts: SplitResult, variables: _Variables) -> bool:
 def _target(variable: str, text: str, parts: SplitResult) -> str:
     if "@" in text:
         raise ConfigError(
-            f"{variable}={shown(text)!r} has user info, which gRPC cannot send. Put it into {_PREFIX}HEADERS."
+            f"{variable}={url_without_secrets(text)!r} has user info, which gRPC cannot send. "
+            f"Put it into {_PREFIX}HEADERS."
         )
     if parts.scheme in ("http", "https"):
         _require_host(variable, text, parts)
@@ -159,7 +160,7 @@ def _target(variable: str, text: str, parts: SplitResult) -> str:
 def _url(variable: str, text: str, parts: SplitResult, signal: Signal) -> str:
     if parts.scheme not in ("http", "https"):
         raise ConfigError(
-            f"{variable}={shown(text)!r} does not begin with http:// or https://. Write for example"
+            f"{variable}={url_without_secrets(text)!r} does not begin with http:// or https://. Write for example"
             f" http://localhost:4318, or set {_PREFIX}PROTOCOL=grpc."
         )
     _require_host(variable, text, parts)
@@ -173,7 +174,7 @@ def _url(variable: str, text: str, parts: SplitResult, signal: Signal) -> str:
 def _require_host(variable: str, text: str, parts: SplitResult) -> None:
     if not parts.hostname:
         raise ConfigError(
-            f"{variable}={shown(text)!r} names no host. Write for example http://localhost:4318."
+            f"{variable}={url_without_secrets(text)!r} names no host. Write for example http://localhost:4318."
         )
 
 

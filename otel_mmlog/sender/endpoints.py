@@ -63,10 +63,10 @@ def describe(endpoint: Endpoint) -> str:
         words.append(endpoint.compression)
     if endpoint.protocol == "grpc":
         words.append("no TLS" if endpoint.insecure else "TLS")
-    return f"{shown(endpoint.url)} ({', '.join(words)})"
+    return f"{url_without_secrets(endpoint.url)} ({', '.join(words)})"
 
 
-def shown(url: str) -> str:
+def url_without_secrets(url: str) -> str:
     """Return a URL, however malformed, without its user info and query."""
     scheme, separator, rest = url.partition("://")
     if not separator:

@@ -49,9 +49,8 @@ class HttpTransport:
         self._session = session or timed_session()
         self._encoding = encoding or ("protobuf" if endpoint.protocol == "http/protobuf" else "json")
         self._secrets = secrets(endpoint)
-        is_local = is_loopback(endpoint)
-        self._proxies = _DIRECTLY if is_local else None
-        self._has_netrc = is_local or endpoint.url.startswith("https:")
+        self._is_local = is_loopback(endpoint)
+        self._may_use_netrc = self._is_local or endpoint.url.startswith("https:")
         self._headers = {
             "User-Agent": f"otel-mmlog/{__version__}",
             "Accept-Encoding": "identity",
@@ -99,11 +98,11 @@ class HttpTransport:
             self._endpoint.url,
             data=body,
             headers=self._headers,
-            auth=None if self._has_netrc and "authorization" not in self._headers else _as_it_is,
+            auth=None if self._may_use_netrc and "authorization" not in self._headers else _as_it_is,
             verify=str(tls.certificate) if tls.certificate else True,
             cert=_client_certificate(self._endpoint),
             timeout=timeout_s,
-            proxies=self._proxies,
+            proxies=dict(_DIRECTLY) if self._is_local else None,  # requests adds to it
             allow_redirects=False,
             stream=True,
         )

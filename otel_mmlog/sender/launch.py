@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from otel_mmlog.core.own_folders import PRIVATE
+
 ENTRY: Final = "otel_mmlog.sender.child"
 _PACKAGE: Final = Path(__file__).parents[1]
 
@@ -44,12 +46,14 @@ class Plan:
         parent_pid: The process that it sends for.
         linger_s: Seconds that it goes on for when that process is gone.
         gather_s: See `Pace`.
+        file_mode: Of the files in the folder.
     """
 
     folder: str
     parent_pid: int
     linger_s: float
     gather_s: float
+    file_mode: int = PRIVATE
 
 
 def reason_not_to_start() -> str | None:

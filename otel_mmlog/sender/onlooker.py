@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Collection
 from pathlib import Path
 
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.core.segments import PART, SegmentName, parse_name, segment_paths
 from otel_mmlog.sender.cursor import Cursor
 from otel_mmlog.sender.types import Signal
@@ -15,12 +16,13 @@ class Onlooker:
     Args:
         folder: The rank's folder.
         signals: What is to be delivered.
+        file_mode: Of the run's files; see `is_trusted`.
     """
 
-    def __init__(self, folder: Path, signals: Collection[Signal]) -> None:
+    def __init__(self, folder: Path, signals: Collection[Signal], file_mode: int = PRIVATE) -> None:
         self._folder = folder
         self._signals = tuple(signals)
-        self._cursor = Cursor(folder)
+        self._cursor = Cursor(folder, file_mode)
         self._wanted: dict[SegmentName, int] = {}
 
     def mark(self) -> None:

@@ -61,7 +61,7 @@ class SenderProcess:
         self._environ = sender_environment(environ)
         self._file_mode = file_mode
         self._entry = entry
-        self._plan = Plan(str(self._folder), os.getpid(), linger_s, gather_s)
+        self._plan = Plan(str(self._folder), os.getpid(), linger_s, gather_s, file_mode)
         self._clock = clock
         self._lock = threading.Lock()
         self._child: ChildProcess | None = None
@@ -184,7 +184,7 @@ class SenderProcess:
     def _open_words(self) -> int:
         """A descriptor of its log; of nothing where there can be none: that must not keep it from sending."""
         try:
-            return open_words(self._folder)
+            return open_words(self._folder, self._file_mode)
         except OSError:
             return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 

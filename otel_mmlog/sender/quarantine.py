@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.core.plain_files import open_plain, read_plain
 from otel_mmlog.sender.types import SIGNALS, Signal
 
@@ -39,7 +40,14 @@ def quarantine_path(folder: Path, signal: Signal) -> Path:
     return folder / f"quarantine.{signal}.jsonl"
 
 
-def put_aside(folder: Path, signal: Signal, lines: Sequence[bytes], reason: str, time_ns: int) -> None:
+def put_aside(
+    folder: Path,
+    signal: Signal,
+    lines: Sequence[bytes],
+    reason: str,
+    time_ns: int,
+    file_mode: int = PRIVATE,
+) -> None:
     """Keep lines in quarantine.
 
     Raises:
@@ -51,21 +59,21 @@ def put_aside(folder: Path, signal: Signal, lines: Sequence[bytes], reason: str,
     time = f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ns % 1_000_000_000 // 1000:06d}Z"
     data = b"".join(_encode(reason, time, line) for line in lines)
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-    fd = open_plain(quarantine_path(folder, signal), flags)
+    fd = open_plain(quarantine_path(folder, signal), flags, file_mode)
     try:
         _append(fd, data)
     finally:
         os.close(fd)
 
 
-def read_quarantine(folder: Path) -> Iterator[Quarantined]:
+def read_quarantine(folder: Path, file_mode: int = PRIVATE) -> Iterator[Quarantined]:
     """All lines in quarantine, by signal, oldest first; what is torn or foreign is passed over."""
     for signal in SIGNALS:
-        yield from _read(_taken_path(folder, signal), signal)
-        yield from _read(quarantine_path(folder, signal), signal)
+        yield from _read(_taken_path(folder, signal), signal, file_mode)
+        yield from _read(quarantine_path(folder, signal), signal, file_mode)
 
 
-def take_quarantined(folder: Path, signal: Signal) -> Iterator[Quarantined]:
+def take_quarantined(folder: Path, signal: Signal, file_mode: int = PRIVATE) -> Iterator[Quarantined]:
     """The lines of a signal, to be sent again; they leave the quarantine when the iterator has come to its end.
 
     If it is not followed to the end, all its lines come again the next time. Lines that are `put_aside`
@@ -75,8 +83,8 @@ def take_quarantined(folder: Path, signal: Signal) -> Iterator[Quarantined]:
         OSError: The files cannot be moved or removed.
     """
     taken = _taken_path(folder, signal)
-    _move(quarantine_path(folder, signal), taken)
-    yield from _read(taken, signal)
+    _move(quarantine_path(folder, signal), taken, file_mode)
+    yield from _read(taken, signal, file_mode)
     taken.unlink(missing_ok=True)
 
 
@@ -84,16 +92,16 @@ def _taken_path(folder: Path, signal: Signal) -> Path:
     return folder / f"quarantine.{signal}.taken.jsonl"
 
 
-def _move(source: Path, target: Path) -> None:
+def _move(source: Path, target: Path, file_mode: int) -> None:
     """Move a file's lines behind those of another, if there is one; a crash in between doubles lines."""
     if not source.exists():
         return
     if not target.exists():
         source.rename(target)
         return
-    fd = open_plain(target, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW)
+    fd = open_plain(target, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW, file_mode)
     try:
-        with read_plain(source) as lines:
+        with read_plain(source, mode=file_mode) as lines:
             _append(fd, lines.read())
     finally:
         os.close(fd)
@@ -121,8 +129,8 @@ def _encode(reason: str, time: str, line: bytes) -> bytes:
     return json.dumps(kept, separators=(",", ":")).encode() + b"\n"
 
 
-def _read(path: Path, signal: Signal) -> Iterator[Quarantined]:
-    with contextlib.suppress(FileNotFoundError), read_plain(path) as file:
+def _read(path: Path, signal: Signal, file_mode: int) -> Iterator[Quarantined]:
+    with contextlib.suppress(FileNotFoundError), read_plain(path, mode=file_mode) as file:
         for text in file:
             kept = _decode(signal, text)
             if kept is not None:

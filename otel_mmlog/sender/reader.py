@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.sender.batches import Batch, Filling, Mark
 from otel_mmlog.sender.cursor import Cursor
 from otel_mmlog.sender.journal_lines import count_items
@@ -34,6 +35,7 @@ class JournalReader:
         max_bytes: Length of a batch's lines together at most, but for a single line.
         max_age_spread_s: Seconds between the oldest and the newest item of a batch at most.
         on_dead: See `SegmentFiles`; it may raise OSError.
+        file_mode: Of new files, and of those that are there; see `is_trusted`.
         signals: What batches will be asked for. A segment without lines of the others goes once these are delivered.
     """
 
@@ -46,15 +48,17 @@ class JournalReader:
         max_age_spread_s: float = 120,
         on_dead: Callable[[Path], object] | None = None,
         signals: Collection[Signal] = SIGNALS,
+        file_mode: int = PRIVATE,
     ) -> None:
         self._folder = folder
+        self._file_mode = file_mode
         self._clock_ns = clock_ns
         self._max_bytes = max_bytes
         self._max_spread_ns = round(max_age_spread_s * 1e9)
         self._unasked = [signal for signal in SIGNALS if signal not in signals]
-        self._cursor = Cursor(folder)
+        self._cursor = Cursor(folder, file_mode)
         self._positions = self._cursor.load()
-        self._scan = Scan(folder, clock_ns, on_dead)
+        self._scan = Scan(folder, clock_ns, on_dead, file_mode)
         self._is_saved = False
         self._saved_ns: int | None = None
         self._unsaved_bytes: Counter[Signal] = Counter()
@@ -116,7 +120,7 @@ class JournalReader:
         Raises:
             OSError: They could not be written; the batch must not be acknowledged.
         """
-        put_aside(self._folder, batch.signal, lines, reason, self._clock_ns())
+        put_aside(self._folder, batch.signal, lines, reason, self._clock_ns(), self._file_mode)
         self._quarantined[batch.signal] += sum(count_items(batch.signal, line) for line in lines)
 
     def save(self) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.core.segments import SegmentName
 from otel_mmlog.sender.batches import Filling
 from otel_mmlog.sender.chunks import Chunk, Chunks
@@ -21,6 +22,7 @@ class Scan:
         folder: The rank's folder.
         clock_ns: Time in nanoseconds.
         on_dead: See `SegmentFiles`.
+        file_mode: See `SegmentFiles`.
 
     Attributes:
         files: The segments.
@@ -31,9 +33,13 @@ class Scan:
     """
 
     def __init__(
-        self, folder: Path, clock_ns: Callable[[], int], on_dead: Callable[[Path], object] | None = None
+        self,
+        folder: Path,
+        clock_ns: Callable[[], int],
+        on_dead: Callable[[Path], object] | None = None,
+        file_mode: int = PRIVATE,
     ) -> None:
-        self.files = SegmentFiles(folder, clock_ns, on_dead)
+        self.files = SegmentFiles(folder, clock_ns, on_dead, file_mode)
         self.chunks = Chunks()
         self.skipped_lines = 0
         self.unreadable: set[SegmentName] = set()

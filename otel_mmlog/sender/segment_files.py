@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.core.plain_files import open_plain
 from otel_mmlog.core.segments import PART, SegmentName, claim, parse_name, sealed_path, segment_paths
 
@@ -23,11 +24,13 @@ class SegmentFile:
         name: The name without ``.part``.
         path: Where it is.
         is_final: Whether it will not grow: it is sealed, or its writer is dead.
+        file_mode: Of the run's files; see `is_trusted`.
     """
 
     name: SegmentName
     path: Path
     is_final: bool
+    file_mode: int = PRIVATE
 
     @property
     def is_sealed(self) -> bool:
@@ -43,6 +46,7 @@ class SegmentFiles:
         clock_ns: Time in nanoseconds.
         on_dead: Called with the folder in place of the removal of an open segment whose writer is dead; what it
             seals is removed later. None to remove such a segment at once.
+        file_mode: Of the run's files; see `is_trusted`.
 
     Attributes:
         vanished: Segments that somebody else removed.
@@ -50,9 +54,14 @@ class SegmentFiles:
     """
 
     def __init__(
-        self, folder: Path, clock_ns: Callable[[], int], on_dead: Callable[[Path], object] | None = None
+        self,
+        folder: Path,
+        clock_ns: Callable[[], int],
+        on_dead: Callable[[Path], object] | None = None,
+        file_mode: int = PRIVATE,
     ) -> None:
         self._folder = folder
+        self._file_mode = file_mode
         self._on_dead = on_dead
         self._clock_ns = clock_ns
         self._files: dict[SegmentName, SegmentFile] = {}
@@ -129,7 +138,7 @@ class SegmentFiles:
             except FileNotFoundError:
                 return False
         else:
-            with claim(file.path) as fd:
+            with claim(file.path, self._file_mode) as fd:
                 if fd is None or not _holds_at_most(delivered_bytes, os.fstat(fd)):
                     return False
                 if self._on_dead is None:
@@ -154,7 +163,8 @@ class SegmentFiles:
         return gone
 
     def _file(self, name: SegmentName, path: Path, *, probe_now: bool) -> SegmentFile:
-        return SegmentFile(name, path, path.suffix != PART or self._is_dead(name, path, probe_now=probe_now))
+        is_final = path.suffix != PART or self._is_dead(name, path, probe_now=probe_now)
+        return SegmentFile(name, path, is_final, self._file_mode)
 
     def _is_dead(self, name: SegmentName, path: Path, *, probe_now: bool) -> bool:
         """Whether nobody holds the lock of an open segment.
@@ -167,7 +177,7 @@ class SegmentFiles:
         if not probe_now and abs(now_ns - self._probed_ns.get(name, -_PROBE_NS)) < _PROBE_NS:
             return False
         self._probed_ns[name] = now_ns
-        with claim(path) as fd:
+        with claim(path, self._file_mode) as fd:
             # An empty file may be so new that its writer is about to lock it.
             if fd is not None and os.fstat(fd).st_size:
                 self._dead.add(name)
@@ -187,9 +197,9 @@ def opened(file: SegmentFile) -> Iterator[int]:
         OSError: It is gone, may not be read, or is not a plain file.
     """
     try:
-        fd = open_plain(file.path, _OPEN_FLAGS)
+        fd = open_plain(file.path, _OPEN_FLAGS, file.file_mode)
     except FileNotFoundError:
-        fd = open_plain(sealed_path(file.path), _OPEN_FLAGS)
+        fd = open_plain(sealed_path(file.path), _OPEN_FLAGS, file.file_mode)
     try:
         yield fd
     finally:

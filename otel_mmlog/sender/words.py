@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_mmlog.core.escape import escape
+from otel_mmlog.core.own_folders import PRIVATE
 from otel_mmlog.core.plain_files import open_plain
 
 WORDS: Final = "sender.log"
@@ -16,7 +17,7 @@ MAX_BYTES: Final = 256 * 1024
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
 
 
-def open_words(folder: Path) -> int:
+def open_words(folder: Path, file_mode: int = PRIVATE) -> int:
     """A descriptor of the file, which is begun anew, and the old one kept beside it, once it is large.
 
     Raises:
@@ -26,7 +27,7 @@ def open_words(folder: Path) -> int:
     with contextlib.suppress(OSError):
         if path.stat(follow_symlinks=False).st_size > MAX_BYTES:
             path.replace(path.with_name(f"{WORDS}.1"))
-    return open_plain(path, _FLAGS)
+    return open_plain(path, _FLAGS, file_mode)
 
 
 class Words:
@@ -38,15 +39,17 @@ class Words:
         folder: Where the file is.
         fd: Leads to it; after a rotation the same number leads to the new file.
         clock_ns: Unix time in nanoseconds.
+        file_mode: Of a new file.
 
     Attributes:
         unsaid: Sentences that the disk did not take.
     """
 
-    def __init__(self, folder: Path, fd: int, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, folder: Path, fd: int, clock_ns: Callable[[], int], file_mode: int = PRIVATE) -> None:
         self._folder = folder
         self._fd = fd
         self._clock_ns = clock_ns
+        self._file_mode = file_mode
         self.unsaid = 0
 
     def say(self, text: str) -> None:
@@ -63,6 +66,6 @@ class Words:
 
     def _rotate(self) -> None:
         """Raises OSError if the new file cannot be opened."""
-        fd = open_words(self._folder)
+        fd = open_words(self._folder, self._file_mode)
         os.dup2(fd, self._fd, inheritable=False)
         os.close(fd)

@@ -1,5 +1,6 @@
 """``otel-mmlog send``: what arrives, what it prints, and what its exit code says."""
 
+import os
 import re
 import signal
 import subprocess
@@ -84,6 +85,32 @@ def test_folder_above_many_runs(
     assert cli(tmp_path, "--endpoint", receiver.http_endpoint).exit_code == 0
     losses = [point.value for point in receiver.points("mmlog.train.loss") if not point.flags]
     assert sorted(losses) == [1.0, 2.0]  # type: ignore[type-var]  # none of them is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to give folders to somebody else")
+def test_folders_of_others(cli: Cli, make_journal: MakeJournal, receiver: FakeReceiver) -> None:
+    """A rank's folder of another user is named, and the code is 1; the others are sent."""
+    work_dir = make_journal("run", 1.0)
+    theirs = work_dir / "otlp/rank0001"
+    theirs.mkdir()
+    os.chown(theirs, 12345, 12345)
+    (work_dir / "otlp/rank0002").symlink_to("nowhere")
+    sent = cli(work_dir, "--endpoint", receiver.http_endpoint)
+    assert sent.exit_code == 1
+    assert sent.stderr.count("is left out") == sent.stderr.count(f"{theirs} is left out") == 1
+    assert receiver.points("mmlog.train.loss")
+    assert cli(work_dir, "--dry-run").exit_code == 1
+
+
+def test_file_mode_that_makes_no_sense(
+    cli: Cli, make_journal: MakeJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong file mode is an error of usage that names the variable."""
+    work_dir = make_journal()
+    monkeypatch.setenv("OTEL_MMLOG_FILE_MODE", "0777")
+    sent = cli(work_dir, "--dry-run")
+    assert sent.exit_code == 2
+    assert "OTEL_MMLOG_FILE_MODE" in sent.stderr
 
 
 def test_variables_say_where(

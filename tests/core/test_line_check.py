@@ -53,8 +53,14 @@ def test_every_other_byte_is_noticed() -> None:
             assert line == LINE
 
 
+@pytest.mark.parametrize("line", [b'{"resourceLogs":[]} \n', b'{"resourceLogs": []}\n', b"{}\n", b"\n"])
+def test_lines_of_other_programs_stay(line: bytes) -> None:
+    """They have no check, and perhaps a blank at their end."""
+    assert checked(line) == without_check(line) == line
+
+
 def test_a_line_that_was_cut_in_its_check_is_damaged() -> None:
-    """Whatever is left of the blanks, they do not fit."""
-    for missing in range(1, CHECK_BYTES):
+    """What is left of the blanks does not fit; all of the request is before them."""
+    for missing in range(1, CHECK_BYTES - 1):
         with pytest.raises(DamagedLineError):
             checked(with_check(LINE)[: -1 - missing] + b"\n")

@@ -1,5 +1,7 @@
 """What of a run's settings is told, and what is a secret."""
 
+from argparse import Namespace
+from collections import deque
 from types import MappingProxyType
 from typing import Any
 
@@ -33,12 +35,28 @@ from otel_mmlog.core.masking import MASK, masked
             "AWS_SECRET_ACCESS_KEY",
             "ssh_key",
         ),
+        *(
+            "api_keys",
+            "api_key_1",
+            "hf_token_2",
+            "private_key_pem",
+            "wandb_key",
+            "db_pass",
+            "hf_tokens",
+            "auth",
+        ),
         *("token", "hf_token", "wandbToken", "access_token", "HF_TOKEN", "Authorization", "cookie"),
     ],
 )
 def test_secrets_are_masked(key: str) -> None:
     """A key whose words name a secret hides its value, however it is spelt and however deep it stands."""
     assert masked({"a": [({key: "x"},)]}) == {"a": [({key: MASK},)]}
+
+
+def test_secrets_in_containers_of_other_kinds() -> None:
+    """Parsed arguments and queues are looked through as dicts and lists are."""
+    told = masked({"args": Namespace(lr=0.1, token="x"), "queue": deque([{"pwd": "x"}]), "auth": ["u", "p"]})
+    assert told == {"args": Namespace(lr=0.1, token=MASK), "queue": [{"pwd": MASK}], "auth": MASK}
 
 
 @pytest.mark.parametrize(

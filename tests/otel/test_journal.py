@@ -66,6 +66,19 @@ def test_segment_is_private_named_and_begins_with_its_own_line(tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize("file_mode", [0o600, 0o640])
+def test_segment_has_the_mode_of_the_settings(tmp_path: Path, file_mode: int) -> None:
+    """A folder that is there, and open to all, does not open the segments in it."""
+    folder = tmp_path / "otlp/rank0000"
+    folder.mkdir(mode=0o755, parents=True)
+    folder.chmod(0o755)
+    journal = Journal(folder, settings=JournalSettings(file_mode=file_mode))
+    journal.append(line("logs", "a"))
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()]
+    journal.close()
+    assert modes == [file_mode]
+
+
 def test_name_tells_when_the_process_started(tmp_path: Path) -> None:
     """The first part of a name is the UTC time of the clock that was given."""
     journal = Journal(tmp_path, unix_clock=Clock())

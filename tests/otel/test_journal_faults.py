@@ -149,6 +149,20 @@ def test_torn_line_that_cannot_be_cut_ends_before_the_next(tmp_path: Path) -> No
     assert marks(tmp_path) == ["next", "second"]
 
 
+def test_torn_head_that_cannot_be_cut_is_written_again(tmp_path: Path) -> None:
+    """A segment whose first lines the disk took in part has them before its data, and is not taken for empty."""
+    name = SegmentName("20260101T000000_000000", "00000000", 0)
+    writer = SegmentWriter(tmp_path, name, 0, line("logs", "open").data * 20)
+    os.truncate(writer.path, 10)  # as after a short write, when somebody else has written behind it
+    with writer.path.open("ab") as other:
+        other.write(b"x")
+    writer.size_bytes, writer._has_head = 0, False
+    writer._cut(10, 0)
+    writer.write(line("logs", "data").data)
+    writer.seal()  # which removes an empty one
+    assert marks(tmp_path) == [*["open"] * 20, "data"]
+
+
 def test_unwritable_folder_costs_one_message(tmp_path: Path) -> None:
     """Where no folder can be made, construction and appends go on and all items are counted."""
     (tmp_path / "file").touch()

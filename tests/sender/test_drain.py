@@ -56,6 +56,21 @@ def test_all_folders_are_sent(tmp_path: Path, receiver: FakeReceiver) -> None:
     assert not list(tmp_path.rglob("*.jsonl"))
 
 
+def test_folder_that_goes(tmp_path: Path, receiver: FakeReceiver) -> None:
+    """What the last words of dead processes raise in one folder is told, and keeps no other from being sent."""
+    folders = [journal(tmp_path / name, name) for name in ("a", "b")]
+
+    def on_dead(folder: Path) -> None:
+        if folder == folders[0]:
+            raise FileNotFoundError("it has gone")
+
+    told: list[str] = []
+    with transports(variables(receiver)) as made:
+        summary = drain(folders, made, ignore, on_dead=on_dead, tell=told.append)
+    assert summary.status.delivered["logs"] == 2
+    assert [str(folders[0]) in each and "it has gone" in each for each in told] == [True]
+
+
 def test_dead_server_ends_it_after_a_while(tmp_path: Path) -> None:
     """It gives up when nothing goes on, says why, and everything stays."""
     folder = journal(tmp_path, "a")

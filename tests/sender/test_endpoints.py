@@ -1,9 +1,9 @@
-"""What is shown of an endpoint, and what is not."""
+"""What is url_without_secrets of an endpoint, and what is not."""
 
 import pytest
 
 from otel_mmlog.sender.endpoint_settings import read_endpoints
-from otel_mmlog.sender.endpoints import Endpoint, describe, secrets, shown
+from otel_mmlog.sender.endpoints import Endpoint, describe, secrets, url_without_secrets
 
 SECRET = "hunter2SECRET"
 
@@ -42,7 +42,7 @@ def test_descriptions(variables: dict[str, str], text: str) -> None:
 )
 def test_malformed_urls_are_shown_without_secrets(url: str, text: str) -> None:
     """Everything before the last @ and behind a question mark is left out."""
-    assert shown(url) == text
+    assert url_without_secrets(url) == text
 
 
 def test_every_form_of_a_password_is_a_secret() -> None:

@@ -1,6 +1,7 @@
 """Journals and what may happen to them: for those who look for what their readers cannot stand."""
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -114,7 +115,8 @@ class Damaged:
         """
         others = (data for name, data in self.others if name.endswith(".jsonl"))
         lines = (line for data in (*self.files, *others) for line in data.splitlines(keepends=True))
-        return any(_is_unsendable(line[max(0, line.find(b'{"resource')) :]) for line in lines)
+        heads = ((line, head.start()) for line in lines for head in re.finditer(rb'\A|\{"resource', line))
+        return any(_is_unsendable(line[start:]) for line, start in heads)
 
     def has_name(self, name: str) -> bool:
         """Whether the name of an item is anywhere in the files: lines of other programs have names of their own."""
