@@ -14,6 +14,7 @@ from tests.benchmarks import (
     full_path,
     hub,
     knobs,
+    peers,
     record,
     registry,
     runner,
@@ -25,7 +26,7 @@ BENCHMARKS = {
     module.NAME: module.rows
     for module in (hub, full_path, record, runner, registry, fresh, start_close, delivery, endpoint)
 }
-LONG = {runner.LONG: runner.long_rows, knobs.NAME: knobs.rows, fleet.NAME: fleet.rows}
+LONG = {peers.NAME: peers.rows, runner.LONG: runner.long_rows, knobs.NAME: knobs.rows, fleet.NAME: fleet.rows}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.benchmarks.peer_process import PEERS, is_installed
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -58,3 +60,15 @@ def test_verdict_is_the_medians(table: Any) -> None:
         else:
             of, at_most = row["target"]
             assert row["met"] == (row[of]["median"] <= at_most)
+
+
+def test_peers_that_are_installed_are_measured(tmp_path: Path) -> None:
+    """Each has a row by CPU time and one by the clock; those that are not installed are left out."""
+    path = tmp_path / "table.json"
+    command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--only", "peers", "--json", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [(row["peer"], row["clock"]) for row in json.loads(path.read_text())["rows"]]
+    wanted = [name for name in PEERS if is_installed(name) and name != "otel-mmlog"]
+    assert rows == [(name, clock) for name in wanted for clock in ("cpu", "wall")]
+    assert {"logging + json", "mmengine", "structlog + OTel gauges"} <= set(wanted)
