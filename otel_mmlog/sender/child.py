@@ -19,6 +19,7 @@ from otel_mmlog.sender.courier import ThreadCourier
 from otel_mmlog.sender.endpoint_settings import read_endpoints
 from otel_mmlog.sender.folder_faults import FolderFaults
 from otel_mmlog.sender.launch import Plan
+from otel_mmlog.sender.mourning import Mourning
 from otel_mmlog.sender.onlooker import Onlooker
 from otel_mmlog.sender.reader import JournalReader
 from otel_mmlog.sender.sender import Pace, Sender
@@ -30,10 +31,8 @@ from otel_mmlog.sender.words import Words
 NICE: Final = 10
 POLL_S: Final = 1.0
 
-MOURN_S: Final = 2.0
-"""Seconds that a killed parent may take to let its segment go."""
-
-MOURN_AGAIN_S: Final = 0.05
+LAST_ANSWERS_S: Final = 1.0
+"""Seconds after its time is over that a sender waits for answers: what it does not hear of is sent again."""
 
 LOOK_ON_S: Final = 0.1
 """Seconds between two looks at how far another sender is, while somebody waits for that."""
@@ -87,7 +86,8 @@ def _run(environ: Mapping[str, str], plan: Plan, on_dead: Callable[[Path], bool]
         pace=Pace(gather_s=plan.gather_s, poll_s=POLL_S),
     )
     onlooker = Onlooker(Path(plan.folder), endpoints, plan.file_mode)
-    _Loop(plan, reader, sender, onlooker, words, wake_read, terminated, on_dead).run()
+    mourning = Mourning(Path(plan.folder), on_dead, words.say)
+    _Loop(plan, reader, sender, onlooker, words, wake_read, terminated, mourning).run()
 
 
 def _become_background(wake_fd: int) -> Callable[[], bool]:
@@ -118,7 +118,7 @@ class _Loop:
         words: Words,
         wake_fd: int,
         terminated: Callable[[], bool],
-        on_dead: Callable[[Path], bool] | None,
+        mourning: Mourning,
     ) -> None:
         self._plan = plan
         self._reader = reader
@@ -127,7 +127,7 @@ class _Loop:
         self._words = words
         self._wake_fd = wake_fd
         self._terminated = terminated
-        self._on_dead = on_dead
+        self._mourning = mourning
         self._pipe = StatusPipe(_STDOUT)
         self._faults = FolderFaults(words.say)
         self._status: SenderStatus | None = None
@@ -135,9 +135,8 @@ class _Loop:
         self._told_news: tuple[object, ...] = ()
         self._heard_flushes = 0
         self._deadline_s: float | None = None
+        self._last_s: float | None = None
         self._is_let_go = False
-        self._died_s = math.inf
-        self._mourn_s: float | None = None
         self._is_locked = False
         self._lock_fault = ""
         os.set_blocking(_STDIN, False)
@@ -152,20 +151,25 @@ class _Loop:
             if self._is_over(now_s):
                 break
             self._tell(now_s)
-            self._wait(min(wake_s, now_s + POLL_S, self._deadline_s or math.inf, self._mourn_s or math.inf))
+            self._wait(min(wake_s, now_s + POLL_S, self._end_s, self._mourning.wake_s))
         finished = self._deadline_s is not None and self._sender.is_flushed
         self._reader.close()
         self._faults.look(self._reader.counts, time.monotonic())
         self._pipe.put(encode_status(replace(self._current_status(), finished=finished)))
 
+    @property
+    def _end_s(self) -> float:
+        """The moment at which it ends whatever is left."""
+        end_s = self._deadline_s if self._last_s is None else self._last_s
+        return math.inf if end_s is None else end_s
+
     def _is_over(self, now_s: float) -> bool:
-        if self._terminated():
-            return True
-        if self._deadline_s is None:
-            return False
-        if now_s >= self._deadline_s:
-            return True
-        if self._mourn_s is not None:
+        if self._last_s is None and (self._terminated() or now_s >= self._end_s):
+            self._last_s = now_s + LAST_ANSWERS_S
+            self._sender.stop()
+        if self._last_s is not None:
+            return now_s >= self._last_s or not self._sender.awaits_answers
+        if self._deadline_s is None or self._mourning.is_on:
             return False
         return self._sender.is_flushed or (self._is_locked and self._sender.is_stuck)
 
@@ -241,28 +245,12 @@ class _Loop:
     def _begin_to_end(self, now_s: float) -> None:
         if self._deadline_s is None:
             self._deadline_s = now_s + self._plan.linger_s
-            self._died_s = now_s
-            self._mourn_s = now_s
+            self._mourning.begin(now_s)
             self._mourn(now_s)
 
     def _mourn(self, now_s: float) -> None:
-        """End what the parent left open.
-
-        A process that is killed closes its files one after the other, so that the end of its words may come
-        while it still holds the lock of its segment.
-        """
-        if self._mourn_s is None or now_s < self._mourn_s:
-            return
-        try:
-            is_done = self._on_dead is None or self._on_dead(Path(self._plan.folder))
-        except Exception as error:  # noqa: BLE001 - whatever it is, what is there can still be sent
-            self._words.say(f"what the dead process left open could not be ended: {error!r}")
-            is_done = True
-        if is_done or self._is_let_go or now_s - self._died_s >= MOURN_S:
-            self._mourn_s = None
+        if self._mourning.ends(now_s, is_let_go=self._is_let_go):
             self._flush(now_s)
-        else:
-            self._mourn_s = now_s + MOURN_AGAIN_S
 
     def _tell(self, now_s: float) -> None:
         """Send the status if it has changed: what the parent may wait for at once, else each second at most."""

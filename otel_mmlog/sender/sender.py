@@ -81,6 +81,7 @@ class Sender:
         self._pace = pace
         self._flushes = 0
         self._disk_fault: str | None = None
+        self._is_stopped = False
         self._lanes = {
             signal: Lane(Delivery(signal, random=random, can_fall_back=can_fall_back, tell=tell))
             for signal, can_fall_back in signals.items()
@@ -106,6 +107,11 @@ class Sender:
         )
 
     @property
+    def awaits_answers(self) -> bool:
+        """Whether a request is under way."""
+        return any(lane.in_flight for lane in self._lanes.values())
+
+    @property
     def settled(self) -> int:
         """Items that are acknowledged so far, one way or the other."""
         return sum(lane.taken + lane.quarantined for lane in self._lanes.values())
@@ -128,7 +134,13 @@ class Sender:
                 lane.look_s = now_s
         for signal, lane in self._lanes.items():
             self._advance(signal, lane, now_s)
+        if self._is_stopped:
+            return math.inf
         return min((lane.wake_s for lane in self._lanes.values()), default=math.inf)
+
+    def stop(self) -> None:
+        """Send nothing more; answers to what is under way still count."""
+        self._is_stopped = True
 
     def more(self, now_s: float) -> None:
         """There is more in the journal than at the last look."""
@@ -169,6 +181,8 @@ class Sender:
         while not lane.in_flight and now_s >= lane.blocked_s:
             if lane.delivery.is_done:
                 self._settle(lane, now_s)
+            elif self._is_stopped:
+                return
             elif lines := lane.delivery.lines(now_s):
                 lane.in_flight, lane.sent_s = True, now_s
                 self._courier.start(signal, lines, protobuf=lane.delivery.protobuf)

@@ -152,27 +152,50 @@ def test_numpy_and_what_is_not_used_stay_out(tmp_path: Path, receiver: FakeRecei
             assert name not in mapped
 
 
-@pytest.mark.parametrize("silent", [False, True])
-def test_terminated_sender_ends_at_once(tmp_path: Path, receiver: FakeReceiver, silent: bool) -> None:
-    """SIGTERM ends it in the middle of a request too; what was acknowledged is not sent again."""
+@pytest.mark.parametrize(("answers_after_s", "left"), [(0.0, []), (0.6, []), (60.0, ["c"])])
+def test_terminated_sender_waits_a_moment_for_answers(
+    tmp_path: Path, receiver: FakeReceiver, answers_after_s: float, left: list[str]
+) -> None:
+    """SIGTERM ends it in the middle of a request too; what is acknowledged within a second is not sent again."""
     with started(tmp_path, receiver.http_endpoint) as rig:
         rig.log("a")
         assert rig.sender.flush(20)
         rig.log("b")
         until(lambda: bodies(receiver) == ["a", "b"])
         time.sleep(0.2)  # the answer has come, and the cursor is not due
-        if silent:
-            receiver.answer(200, times=None, delay_s=60)
+        if answers_after_s:
+            receiver.answer(200, times=None, delay_s=answers_after_s)
             rig.log("c")
             until(lambda: len(receiver.requests) >= 3)
         pid = pid_of(rig)
         os.kill(pid, signal.SIGTERM)
-        until(lambda: not is_sender(pid), 3)
-    with FakeReceiver() as other:
-        again = Rig(tmp_path, other.http_endpoint)
-        again.sender.start()
-        assert again.sender.close(20)
-        assert bodies(other) == (["c"] if silent else [])
+        until(lambda: not is_sender(pid), 4)
+    assert sent_again(tmp_path) == left
+
+
+@pytest.mark.parametrize(("answers_after_s", "left"), [(0.6, []), (60.0, ["a"])])
+def test_sender_out_of_time_waits_a_moment_for_answers(
+    tmp_path: Path, receiver: FakeReceiver, answers_after_s: float, left: list[str]
+) -> None:
+    """Its request is under way when its time is over; it begins no other."""
+    receiver.answer(200, times=None, delay_s=answers_after_s)
+    with started(tmp_path, receiver.http_endpoint, linger_s=0.0) as rig:
+        rig.log("a")
+        until(lambda: len(receiver.requests) >= 1)
+        rig.log("b")
+        rig.journal.close()
+        pid = pid_of(rig)
+        assert not rig.sender.close(0.01)
+        until(lambda: not is_sender(pid), 4)
+        assert len(receiver.requests) == 1
+    assert sent_again(tmp_path) == [*left, "b"]
+
+
+def sent_again(folder: Path) -> list[str]:
+    """What the next sender of the folder delivers."""
+    with FakeReceiver() as other, started(folder, other.http_endpoint) as rig:
+        assert rig.sender.close(20)
+        return bodies(other)
 
 
 def test_killed_training_process_is_sent_for_to_the_end(tmp_path: Path, receiver: FakeReceiver) -> None:
