@@ -26,11 +26,12 @@ class Blocks:
         done: Reductions already known, of blocks whose values may be gone.
     """
 
-    __slots__ = ("_done", "_ufunc")
+    __slots__ = ("_done", "_latest", "_ufunc")
 
     def __init__(self, ufunc: np.ufunc, done: Column | None = None) -> None:
         self._ufunc = ufunc
         self._done = done
+        self._latest: tuple[int, int, Any] = (0, 0, None)
 
     def reduce(self, values: Slice, first: int, low: int, high: int) -> Any:
         """Reduce the indices from `low` to below `high`, a range that holds at least one full block.
@@ -44,7 +45,10 @@ class Blocks:
         """
         start = low // BLOCK_LENGTH if low < first else -(-low // BLOCK_LENGTH)
         stop = high // BLOCK_LENGTH
-        result = self._ufunc.reduce(self._known(values, first, stop).between(start, stop))
+        if self._latest[:2] != (start, stop):  # a window that only grows asks for the same 4096 times
+            known = self._known(values, first, stop).between(start, stop)
+            self._latest = start, stop, self._ufunc.reduce(known)
+        result = self._latest[2]
         if low < start * BLOCK_LENGTH:
             result = self._ufunc(result, self._ufunc.reduce(values(low, start * BLOCK_LENGTH)))
         if stop * BLOCK_LENGTH < high:

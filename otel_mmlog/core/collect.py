@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -53,27 +54,41 @@ class Defaults:
         self._mean = Source("mean", str(window_size))
         self._is_mean: dict[str, bool] = {}
 
-    def put(self, tags: Tags, name: str, history: Any) -> None:
-        """Set the tag of a scalar."""
-        is_mean = self._is_mean.get(name)
-        if is_mean is None:
-            is_mean = self._is_mean[name] = self._mean_pattern.search(name) is not None
-        if is_mean:
-            tags.put(name, history.mean(self._window_size), self._mean)
-        else:
-            tags.put(name, history.current(), CURRENT)
+    def tags(self, histories: Mapping[str, Any]) -> Tags:
+        """The tags of all scalars."""
+        tags = Tags()
+        values, sources, means = tags.values, tags.sources, self._is_mean
+        for name, history in histories.items():
+            is_mean = means.get(name)
+            if is_mean is None:
+                is_mean = means[name] = self._mean_pattern.search(name) is not None
+            if is_mean:
+                value = history.mean(self._window_size)
+                sources[name] = self._mean
+            else:
+                value = history.current()
+            plain = _PLAIN.get(value.__class__)
+            values[name] = value if plain is None else plain(value)
+        return tags
 
 
 def mode_histories(
     histories: Mapping[str, Any], prefix: str, mode: str, *, hierarchical: bool
 ) -> dict[str, Any]:
     """The histories whose key starts with `prefix`, by name: without the ``train/`` unless `hierarchical`."""
-    found = {}
-    start = f"{mode}/"
-    for key, history in histories.items():
-        if key.startswith(prefix):
-            found[key if hierarchical else key.removeprefix(start)] = history
-    return found
+    names = _mode_names(tuple(histories), prefix, f"{mode}/", hierarchical)
+    return {name: histories[key] for key, name in names}
+
+
+@lru_cache(maxsize=64)
+def _mode_names(
+    keys: tuple[str, ...],
+    prefix: str,
+    start: str,
+    hierarchical: bool,  # noqa: FBT001
+) -> list[tuple[str, str]]:
+    """The keys of `mode_histories`, each with its name: the same at nearly every call."""
+    return [(key, key if hierarchical else key.removeprefix(start)) for key in keys if key.startswith(prefix)]
 
 
 def apply_rules(

@@ -5,11 +5,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from otel_mmlog.core.progress import Progress
+from otel_mmlog.core.collect import TIMES
+from otel_mmlog.core.progress import Mode, Progress
 from otel_mmlog.core.shown import line_text
 from otel_mmlog.core.tensors import is_tensor
 
@@ -33,30 +35,21 @@ def iter_line(
         num_digits: Digits after the point.
         memory_mib: Peak device memory, or None without a device.
     """
-    rest = dict(values)
-    text = (
-        _iter_header(progress)
-        + " ".join(f"{name}: {_as_float(rate, num_digits, 'e')}" for name, rate in rates.items())
-        + "  "
+    has_times = progress.eta_s is not None and "time" in values and "data_time" in values
+    names = _shown_behind_times(tuple(values), progress.mode, has_times)
+    scalars = [values[name] for name in names]
+    times = [values[name] for name in TIMES] if has_times else []
+    floats = {float}.issuperset(map(type, [*rates.values(), *times, *scalars]))
+    if not floats:
+        rates = {name: _as_float(rate, num_digits, "e") for name, rate in rates.items()}
+        times = [_as_float(time, num_digits, "f") for time in times]
+        scalars = [_number(value, f".{num_digits}f") for value in scalars]
+    template = _template(
+        tuple(rates), has_times, memory_mib is not None, names, num_digits if floats else None
     )
-    if progress.eta_s is not None and "time" in rest and "data_time" in rest:
-        time, data_time = rest.pop("time"), rest.pop("data_time")
-        text += f"eta: {_duration(progress.eta_s)}  "
-        text += (
-            f"time: {_as_float(time, num_digits, 'f')}  data_time: {_as_float(data_time, num_digits, 'f')}  "
-        )
-    if memory_mib is not None:
-        text += f"memory: {memory_mib}  "
-    if (
-        progress.mode != "train"
-    ):  # MMEngine shows losses that a val loop logs under their full name, and no others
-        rest = {
-            name: value
-            for name, value in rest.items()
-            if progress.mode == "val" and name.startswith("val/loss")
-        }
-    spec = f".{num_digits}f"
-    return text + "  ".join([f"{name}: {_number(value, spec)}" for name, value in rest.items()])
+    eta = [_duration(progress.eta_s)] if has_times and progress.eta_s is not None else []
+    memory = [] if memory_mib is None else [memory_mib]
+    return _iter_header(progress) + template % (*rates.values(), *eta, *times, *memory, *scalars)
 
 
 def epoch_line(progress: Progress, values: Iterable[tuple[str, Any]], *, num_digits: int) -> str:
@@ -66,6 +59,35 @@ def epoch_line(progress: Progress, values: Iterable[tuple[str, Any]], *, num_dig
     spec = f".{num_digits}f"
     items = "  ".join(f"{name}: {_metric(value, spec)}" for name, value in values)
     return f"{_unit(progress)}({progress.mode}) {epoch}[{length}/{length}]    {items}"
+
+
+@lru_cache(maxsize=64)
+def _shown_behind_times(names: tuple[str, ...], mode: Mode, has_times: bool) -> tuple[str, ...]:  # noqa: FBT001
+    """MMEngine shows losses that a val loop logs under their full name, and no others."""
+    if mode != "train":
+        return tuple(name for name in names if mode == "val" and name.startswith("val/loss"))
+    return tuple(name for name in names if not (has_times and name in TIMES))
+
+
+@lru_cache(maxsize=64)
+def _template(
+    rates: tuple[str, ...],
+    has_times: bool,  # noqa: FBT001
+    has_memory: bool,  # noqa: FBT001
+    names: tuple[str, ...],
+    num_digits: int | None,
+) -> str:
+    """The line behind its header, for the ``%`` operator: of floats, or of texts if `num_digits` is None."""
+    fixed, exponent = ("%s", "%s") if num_digits is None else (f"%.{num_digits}f", f"%.{num_digits}e")
+    rate_part = " ".join(f"{_literal(name)}: {exponent}" for name in rates) + "  "
+    times = "eta: %s  " + "".join(f"{name}: {fixed}  " for name in TIMES)
+    memory = "memory: %s  "
+    scalars = "  ".join(f"{_literal(name)}: {fixed}" for name in names)
+    return rate_part + (times if has_times else "") + (memory if has_memory else "") + scalars
+
+
+def _literal(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 def _iter_header(progress: Progress) -> str:

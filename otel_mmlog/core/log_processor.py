@@ -1,6 +1,7 @@
 """From a hub and its loop's progress to a record: mmengine's ``LogProcessor``."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class LogProcessor(RunnerFace):
         tags = self._iter_tags(hub, progress, on_error, hierarchical=True) if hierarchical else shown
         text = self._iter_text(progress, shown.values, tags.values, memory_mib)
         prefix = f"{progress.mode}/" if hierarchical else ""
-        names = _line_order(tags.values, prefix)
+        names = _line_order(tuple(tags.values), prefix)
         values = {name: plain_value(tags.values[name]) for name in names}
         if memory_mib is not None:
             put_own(values, tags.sources, "memory", memory_mib)
@@ -156,7 +157,8 @@ class LogProcessor(RunnerFace):
         return tags
 
 
-def _line_order(names: Collection[str], prefix: str) -> list[str]:
+@lru_cache(maxsize=64)
+def _line_order(names: tuple[str, ...], prefix: str) -> list[str]:
     """Learning rates, times, then the rest: the order in which the line shows them."""
     rates: list[str] = []
     times: list[str] = []

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -74,23 +75,33 @@ class ProcessorBase:
         on_error: OnRuleError | None = None,
     ) -> Tags:
         """The defaults for all histories, then the rules."""
-        tags = Tags()
         with np.errstate(all="ignore"):  # NaN and Inf are data, no reason for a warning
-            for name, history in histories.items():
-                self._defaults.put(tags, name, history)
+            tags = self._defaults.tags(histories)
             apply_rules(tags, rules, histories, lengths, prefix, on_error)
         return tags
 
     def _iter_text(
         self, progress: Progress, shown: Mapping[str, Any], tags: Mapping[str, Any], memory_mib: int | None
     ) -> str:
-        start = f"{progress.mode}/"
-        rates = {name.removeprefix(start): value for name, value in tags.items() if name.endswith("lr")}
-        values = {name: value for name, value in shown.items() if name not in rates}
-        return line.iter_line(progress, values, rates, num_digits=self.num_digits, memory_mib=memory_mib)
+        rates, others = _split(tuple(tags), tuple(shown), f"{progress.mode}/")
+        rate_values = {name: tags[key] for key, name in rates}
+        values = {name: shown[name] for name in others}
+        return line.iter_line(
+            progress, values, rate_values, num_digits=self.num_digits, memory_mib=memory_mib
+        )
 
     def _non_scalars(self, runtime_info: Mapping[str, Any], mode: str, prefix: str) -> dict[str, Any]:
         return mode_histories(runtime_info, prefix, mode, hierarchical=self.log_with_hierarchy)
+
+
+@lru_cache(maxsize=64)
+def _split(
+    tags: tuple[str, ...], shown: tuple[str, ...], prefix: str
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The learning rates among tags, each with the name that the line shows, and what else it shows."""
+    rates = {name: name.removeprefix(prefix) for name in tags if name.endswith("lr")}
+    names = set(rates.values())
+    return tuple(rates.items()), tuple(name for name in shown if name not in names)
 
 
 def _int(name: str, value: Any, least: int) -> int:

@@ -1,7 +1,7 @@
 """What one log interval yields, and what one log call is: the values that every output renders."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +16,7 @@ class Source(NamedTuple):
 
 
 CURRENT = Source("current", "1")
+_PLAIN = {int, float}
 _LARGE = 2**63  # what does not fit 64 bits goes another way in each output
 
 
@@ -45,7 +46,6 @@ class Record:
         text: The MMEngine line without its prefix.
         time_ns: Unix time in nanoseconds; one timestamp for all points of the record.
         rank: The rank that made the record.
-        numbers: The tags that are numbers, as `number_json` writes them.
     """
 
     kind: Literal["iter", "epoch"]
@@ -55,16 +55,17 @@ class Record:
     text: str
     time_ns: int
     rank: int = 0
-    numbers: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    _numbers: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        # three outputs write the same numbers, and writing a float costs more than all else about it
-        numbers = {
-            tag: number_json(value) if type(value) is float else str(value)
-            for tag, value in self.tags.items()
-            if type(value) is float or (type(value) is int and abs(value) < _LARGE)
-        }
-        object.__setattr__(self, "numbers", numbers)
+    @property
+    def numbers(self) -> Mapping[str, str]:
+        """The tags that are numbers, as `number_json` writes them.
+
+        They are written once: three outputs need them, and writing a float costs more than all else about it.
+        """
+        if not self._numbers:
+            self._numbers.update(_written(self.tags))
+        return self._numbers
 
     @property
     def step(self) -> int:
@@ -72,6 +73,25 @@ class Record:
         if self.kind == "epoch" and self.progress.by_epoch:
             return self.progress.epoch
         return self.progress.iter
+
+
+def _written(tags: Mapping[str, Any]) -> dict[str, str]:
+    if _are_plain(tags.values()):
+        return dict(zip(tags, map(repr, tags.values()), strict=True))
+    return {
+        tag: number_json(value) if type(value) is float else str(value)
+        for tag, value in tags.items()
+        if type(value) is float or (type(value) is int and abs(value) < _LARGE)
+    }
+
+
+def _are_plain(values: Collection[Any]) -> bool:
+    """Whether all are floats that JSON has and ints that are not large, as in nearly every record."""
+    if not values or not set(map(type, values)) <= _PLAIN:
+        return False
+    return (
+        min(values) > -_LARGE and max(values) < _LARGE and math.isfinite(sum(values))
+    )  # a NaN stays in a sum
 
 
 @dataclass(frozen=True, slots=True)

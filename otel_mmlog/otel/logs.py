@@ -13,6 +13,7 @@ from otel_mmlog.otel import semconv
 from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
+from otel_mmlog.otel.record_logs import Frame, RecordLines
 from otel_mmlog.otel.values import Plain, Values, clean, number_value, quote
 
 _MAX_CACHED_KEYS = 10_000
@@ -43,10 +44,18 @@ class LogsEncoder:
         self._values = Values(limits, faults)
         self._clock_ns = clock_ns
         self._keys: dict[str, str] = {}
+        self._records = RecordLines(
+            limits,
+            faults,
+            lambda event, cut: _attributes(event, Values(limits, cut), limits, cut),
+            lambda event, frame, attributes: self._encode(event, frame, attributes, limits.attributes),
+        )
 
     def line(self, event: LogEvent) -> EncodedLine:
         """Return the event as one line, its strings cut where the line would be too long."""
         observed_ns = self._clock_ns()
+        if event.record is not None and (known := self._records.line(event, event.record, observed_ns)):
+            return known
         line = self._line(event, observed_ns, self._values, self._limits)
         if len(line.data) <= self._limits.line_bytes:
             return line
@@ -58,28 +67,35 @@ class LogsEncoder:
         return line
 
     def _line(self, event: LogEvent, observed_ns: int, values: Values, limits: Limits) -> EncodedLine:
-        name = event_name(event)
-        attributes = _attributes(event, name, values, limits, self._faults)
-        dropped = max(0, len(attributes) - limits.attributes)
+        attributes = _attributes(event, values, limits, self._faults)
         if len(event.body) > limits.body_chars:
             self._faults["value_cut"] += 1
-        if dropped:
-            self._faults["attributes_dropped"] += dropped
+        if len(attributes) > limits.attributes:
+            self._faults["attributes_dropped"] += len(attributes) - limits.attributes
+        body = quote(clean(event.body[: limits.body_chars], self._faults))
+        ids = () if event.trace is None else (f"{event.trace.trace_id:032x}", f"{event.trace.span_id:016x}")
+        frame = Frame(str(event.time_ns), str(observed_ns), body, *ids)
+        return self._encode(event, frame, attributes, limits.attributes)
+
+    def _encode(
+        self, event: LogEvent, frame: Frame, attributes: Mapping[str, str], count: int
+    ) -> EncodedLine:
+        """Return the line of an event with the first `count` of its attributes."""
         parts = [
-            f'{{"timeUnixNano":"{event.time_ns}","observedTimeUnixNano":"{observed_ns}"',
+            f'{{"timeUnixNano":"{frame.time}","observedTimeUnixNano":"{frame.observed}"',
             f'"severityNumber":{severity_number(event.level)}',
             f'"severityText":{quote(clean(logging.getLevelName(event.level)))}',
-            f'"body":{{"stringValue":{quote(clean(event.body[: limits.body_chars], self._faults))}}}',
+            f'"body":{{"stringValue":{frame.body}}}',
         ]
-        if attributes and limits.attributes:
-            parts.append(f'"attributes":[{self._join(attributes, limits.attributes)}]')
-        if dropped:
-            parts.append(f'"droppedAttributesCount":{dropped}')
+        if attributes and count:
+            parts.append(f'"attributes":[{self._join(attributes, count)}]')
+        if len(attributes) > count:
+            parts.append(f'"droppedAttributesCount":{len(attributes) - count}')
         if event.trace is not None:
-            trace_id, span_id, flags = event.trace
-            parts.append(f'"traceId":"{trace_id:032x}","spanId":"{span_id:016x}"')
-            if flags:
-                parts.append(f'"flags":{flags}')
+            parts.append(f'"traceId":"{frame.trace_id}","spanId":"{frame.span_id}"')
+            if event.trace.flags:
+                parts.append(f'"flags":{event.trace.flags}')
+        name = event_name(event)
         if name:
             parts.append(f'"eventName":{quote(clean(name))}')
         return self._envelope.line([",".join(parts) + "}"], 1, debug=event.level < logging.INFO)
@@ -114,12 +130,11 @@ def severity_number(level: int) -> int:
     return _SEVERITIES[base] + min(level - base, 3)
 
 
-def _attributes(
-    event: LogEvent, name: str, values: Values, limits: Limits, faults: "Counter[str]"
-) -> dict[str, str]:
+def _attributes(event: LogEvent, values: Values, limits: Limits, faults: "Counter[str]") -> dict[str, str]:
     """Return key -> AnyValue, what must not be missed first: the count limit cuts the end."""
     any_value = values.any_value
     attributes: dict[str, str] = {}
+    name = event_name(event)
     if name:
         attributes[semconv.EVENT_NAME] = any_value(name)
     if event.event_name != semconv.EVENT_SPAN_START:

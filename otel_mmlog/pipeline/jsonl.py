@@ -3,12 +3,14 @@
 import logging
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-from otel_mmlog.core.record import LogEvent, Record
+from otel_mmlog.core.record import LogEvent, Record, TraceRef
 from otel_mmlog.pipeline.events import EventDict, to_log_event, with_record
 from otel_mmlog.pipeline.plain import plain, to_json
+
+_MAX_TEMPLATES = 100
+_VARYING = {"ts": '"%s"', "event": "%s", "seq": "%d", "epoch": "%d", "iter": "%d", "step": "%d"}
 
 
 class JSONRenderer:
@@ -26,6 +28,7 @@ class JSONRenderer:
 
     def __init__(self, *, rank: int, run_id: str, attempt: int) -> None:
         self._identity = {"rank": rank, "run_id": run_id, "attempt": attempt}
+        self._templates: dict[tuple[Any, ...], str] = {}
         self._second = -1
         self._stamp = ""
 
@@ -35,6 +38,13 @@ class JSONRenderer:
 
     def render(self, event: LogEvent) -> str:
         """Return the object on one line, without a newline."""
+        if event.record is not None:
+            return self._render_record(event, event.record)
+        line = self._head(event)
+        return to_json({**line, **_rest(event, line)})
+
+    def _head(self, event: LogEvent) -> dict[str, Any]:
+        """What every line begins with."""
         line: dict[str, Any] = {
             "ts": self._time(event.time_ns),
             "level": logging.getLevelName(event.level),
@@ -45,11 +55,42 @@ class JSONRenderer:
         }
         if event.event_name is not None:
             line["event_name"] = event.event_name
-        if event.record is None:
-            return to_json({**line, **_rest(event, line)})
-        _add_position(line, event.record)
-        rest = to_json(_rest(event, {**line, "tags": None}))
-        return f'{to_json(line)[:-1]}, "tags": {_tags(event.record)}{", " if len(rest) > 2 else ""}{rest[1:]}'
+        return line
+
+    def _render_record(self, event: LogEvent, record: Record) -> str:
+        """Render a line of which all but a few values is that of the last such record."""
+        progress, tags, numbers = record.progress, record.tags, record.numbers
+        kind = (tuple(tags), progress.mode, event.level, event.logger, event.event_name)
+        template = self._templates.get(kind)
+        if template is None:
+            if len(self._templates) >= _MAX_TEMPLATES:
+                self._templates.clear()
+            template = self._templates[kind] = self._make_template(event, record)
+        texts = (
+            numbers.values()
+            if len(numbers) == len(tags)
+            else [numbers.get(tag) or to_json(plain(value)) for tag, value in tags.items()]
+        )
+        line = template % (
+            self._time(event.time_ns),
+            to_json(event.body),
+            event.seq,
+            progress.epoch,
+            progress.iter,
+            record.step,
+            *texts,
+        )
+        if not event.attributes and event.exception is None and event.code is None:
+            return line if event.trace is None else f"{line[:-1]}, {_ids(event.trace)}}}"
+        rest = to_json(_rest(event, {**self._head(event), **_position(record), "tags": None}))
+        return f"{line[:-1]}, {rest[1:]}" if len(rest) > 2 else line
+
+    def _make_template(self, event: LogEvent, record: Record) -> str:
+        """The line of a record for the ``%`` operator: it takes what `_VARYING` names, and each tag's JSON."""
+        head = {**self._head(event), **_position(record)}
+        pairs = [f"{_literal(key)}: {_VARYING.get(key) or _literal(value)}" for key, value in head.items()]
+        tags = ", ".join(f"{_literal(tag)}: %s" for tag in record.tags)
+        return f'{{{", ".join(pairs)}, "tags": {{{tags}}}}}'
 
     def _time(self, time_ns: int) -> str:
         second, rest_ns = divmod(time_ns, 1_000_000_000)
@@ -59,25 +100,17 @@ class JSONRenderer:
         return f"{self._stamp}.{rest_ns // 1000:06d}Z"
 
 
-def _add_position(line: dict[str, Any], record: Record) -> None:
+def _position(record: Record) -> dict[str, Any]:
     progress = record.progress
-    line["mode"] = progress.mode
-    line["epoch"] = progress.epoch
-    line["iter"] = progress.iter
-    line["step"] = record.step
+    return {"mode": progress.mode, "epoch": progress.epoch, "iter": progress.iter, "step": record.step}
 
 
-def _tags(record: Record) -> str:
-    numbers = record.numbers
-    pairs = [
-        f"{_quoted(tag)}: {numbers.get(tag) or to_json(plain(value))}" for tag, value in record.tags.items()
-    ]
-    return f"{{{', '.join(pairs)}}}"
+def _ids(trace: TraceRef) -> str:
+    return f'"trace_id": "{trace.trace_id:032x}", "span_id": "{trace.span_id:016x}"'
 
 
-@lru_cache(maxsize=10_000)
-def _quoted(name: str) -> str:
-    return to_json(name)
+def _literal(value: Any) -> str:
+    return to_json(value).replace("%", "%%")
 
 
 def _rest(event: LogEvent, taken: Mapping[str, Any]) -> dict[str, Any]:
