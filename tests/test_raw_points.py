@@ -2,6 +2,12 @@
 
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_mmlog import HistoryBuffer, MessageHub
+from otel_mmlog.core.record import RawSeries
+from otel_mmlog.loops.raw_points import RawPoints
 from tests.conftest import MakeRun
 from tests.journals import read_journals
 
@@ -58,3 +64,30 @@ def test_loaded_values_are_not_sent_again(make_run: MakeRun, tmp_path: Path) -> 
             run.log(loss=value)
     raw = [point for point in read_journals(tmp_path).points if point.name == "mmlog.raw.train.loss"]
     assert [point.value for point in raw if not point.flags] == list(range(7))
+
+
+@given(
+    counts=st.lists(st.integers(0, 3), max_size=30),
+    flushes=st.sets(st.integers(0, 30)),
+    kept=st.integers(1, 50),
+)
+def test_every_value_is_sent_once_at_its_step(counts: list[int], flushes: set[int], kept: int) -> None:
+    """However many values a step has, and whenever they are read; what a history has forgotten is left out."""
+    hub = MessageHub("raw")
+    history = hub.log_scalars["a"] = HistoryBuffer(max_length=kept)
+    sent: list[RawSeries] = []
+    points = RawPoints(hub, sent.extend)
+    waiting: list[tuple[int, float]] = []
+    expected: list[tuple[int, float]] = []
+    for step, count in enumerate(counts):
+        for again in range(count):
+            waiting.append((step * 1000 + again, float(history.total)))
+            hub.update_scalar("a", float(history.total))
+        points.collect(step * 1000)
+        if step in flushes:
+            points.flush()
+            expected += waiting[-kept:]
+            waiting.clear()
+    points.flush()
+    found = [pair for one in sent for pair in zip(one.times_ns, one.values, strict=True)]
+    assert found == [*expected, *waiting[-kept:]]

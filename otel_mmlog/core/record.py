@@ -1,7 +1,7 @@
 """What one log interval yields, and what one log call is: the values that every output renders."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -76,7 +76,7 @@ class Record:
 
 
 def _written(tags: Mapping[str, Any]) -> dict[str, str]:
-    if _are_plain(tags.values()):
+    if are_plain(tags.values()):
         return dict(zip(tags, map(repr, tags.values()), strict=True))
     return {
         tag: number_json(value) if type(value) is float else str(value)
@@ -85,13 +85,30 @@ def _written(tags: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _are_plain(values: Collection[Any]) -> bool:
-    """Whether all are floats that JSON has and ints that are not large, as in nearly every record."""
+def are_plain(values: Collection[Any]) -> bool:
+    """Whether all are numbers whose ``repr`` is what every output writes, as is nearly always so.
+
+    Which are floats that JSON has, and ints that are not large.
+    """
     if not values or not set(map(type, values)) <= _PLAIN:
         return False
     return (
         min(values) > -_LARGE and max(values) < _LARGE and math.isfinite(sum(values))
     )  # a NaN stays in a sum
+
+
+class RawSeries(NamedTuple):
+    """Single values of a scalar, as they were logged.
+
+    Attributes:
+        key: The hub's, such as ``train/loss``.
+        times_ns: Unix times in nanoseconds.
+        values: As many plain numbers.
+    """
+
+    key: str
+    times_ns: Sequence[int]
+    values: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)

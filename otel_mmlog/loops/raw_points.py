@@ -1,51 +1,64 @@
 """Every raw value with the time of its own step, for ``steps="every"``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from otel_mmlog.core.hub import MessageHub
+from otel_mmlog.core.record import RawSeries
 
 _LIMIT = 1000
 
 
 class RawPoints:
-    """Notes at each step which values are new, and reads them when a record does.
+    """Notes at each step how many values there are, and reads the new ones when a record does.
 
     Two updates of a scalar in one step lie one nanosecond apart.
 
     Args:
         hub: Whose values are sent.
-        send: Takes ``(key, value, time_ns)`` tuples.
+        send: Takes the new values of all scalars that have some.
     """
 
-    def __init__(self, hub: MessageHub, send: Callable[[list[tuple[str, float, int]]], None]) -> None:
+    def __init__(self, hub: MessageHub, send: Callable[[list[RawSeries]], None]) -> None:
         self._hub = hub
         self._send = send
-        self._seen: dict[str, int] = {}
-        self._new: list[tuple[str, int, int]] = []
+        self._sent: Mapping[str, int] = {}
+        self._steps: list[tuple[int, dict[str, int]]] = []
 
     def collect(self, now_ns: int) -> None:
         """Note the values that came since the last call as those of one step."""
-        for key, history in list(self._hub.log_scalars.items()):  # another thread may log a new name
-            total = history.total
-            for offset, index in enumerate(range(self._seen.get(key, 0), total)):
-                self._new.append((key, index, now_ns + offset))
-            self._seen[key] = total
-        if len(self._new) >= _LIMIT:
+        histories = list(self._hub.log_scalars.items())  # another thread may log a new name
+        self._steps.append((now_ns, {key: history.total for key, history in histories}))
+        if len(self._steps) * len(histories) >= _LIMIT:
             self.flush()
 
     def skip_all(self) -> None:
         """Take what the hub holds as sent: it was loaded from a checkpoint."""
-        self._seen = {key: history.total for key, history in self._hub.log_scalars.items()}
+        self._steps = []
+        self._sent = {key: history.total for key, history in self._hub.log_scalars.items()}
 
     def flush(self) -> None:
         """Read and send what was noted."""
-        new, self._new = self._new, []
-        values = {key: self._hub.log_scalars[key].data[0] for key in {key for key, _, _ in new}}
-        totals = {key: self._hub.log_scalars[key].total for key in values}
-        points = [
-            (key, values[key][index - totals[key]].item(), time_ns)
-            for key, index, time_ns in new
-            if totals[key] - index <= len(values[key])
-        ]
-        if points:
-            self._send(points)
+        steps, self._steps = self._steps, []
+        if not steps:
+            return
+        sent, self._sent = self._sent, steps[-1][1]
+        found = [self._series(key, sent.get(key, 0), steps) for key in self._sent]
+        series = [one for one in found if one.values]
+        if series:
+            self._send(series)
+
+    def _series(self, key: str, sent: int, steps: Sequence[tuple[int, Mapping[str, int]]]) -> RawSeries:
+        """The values of a scalar from the one after so many were sent up to the last that was noted."""
+        times_ns: list[int] = []
+        for now_ns, totals in steps:
+            total = totals.get(key, sent)
+            if total == sent + 1:
+                times_ns.append(now_ns)
+            else:
+                times_ns.extend(range(now_ns, now_ns + total - sent))
+            sent = total
+        history = self._hub.log_scalars[key]
+        kept = history.data[0]
+        stop = len(kept) - (history.total - sent)
+        values = kept[max(0, stop - len(times_ns)) : max(0, stop)].tolist()
+        return RawSeries(key, times_ns[len(times_ns) - len(values) :], values)

@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_mmlog.core.record import LogEvent, Record
+from otel_mmlog.core.record import LogEvent, RawSeries, Record
 from otel_mmlog.otel.envelope import make_envelope
 from otel_mmlog.otel.health import Health, HealthEncoder
 from otel_mmlog.otel.limits import Limits
@@ -66,9 +66,9 @@ class Encoder:
         """Return the record's numeric tags as gauges: one line, or several above 512 KiB."""
         return self._metrics.record_lines(record)
 
-    def raw_metrics_lines(self, points: Iterable[tuple[str, Any, int]]) -> list[EncodedLine]:
-        """Return raw values (hub's key, value, Unix time in ns) as ``mmlog.raw.*`` gauges."""
-        return self._metrics.raw_lines(points)
+    def raw_metrics_lines(self, series: Iterable[RawSeries]) -> list[EncodedLine]:
+        """Return raw values as ``mmlog.raw.*`` gauges."""
+        return self._metrics.raw_lines(series)
 
     def health_lines(self, health: Health, time_ns: int) -> list[EncodedLine]:
         """Return what the rank tells of its own journal and sender, at a Unix time in nanoseconds."""

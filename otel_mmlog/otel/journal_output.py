@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from otel_mmlog.core.record import LogEvent, Record
+from otel_mmlog.core.record import LogEvent, RawSeries, Record
 from otel_mmlog.otel.encode import Encoder
 from otel_mmlog.otel.health import Health
 from otel_mmlog.otel.journal import Journal
@@ -52,9 +52,9 @@ class JournalOutput:
         """Append the points of a record whose line the log level hides."""
         self._append_metrics(lambda: self._encoder.metrics_lines(record))
 
-    def write_raw(self, points: list[tuple[str, float, int]]) -> None:
-        """Append raw values: key of the hub, value, Unix time in nanoseconds."""
-        self._append_metrics(lambda: self._encoder.raw_metrics_lines(points))
+    def write_raw(self, series: list[RawSeries]) -> None:
+        """Append raw values."""
+        self._append_metrics(lambda: self._encoder.raw_metrics_lines(series))
 
     def write_health(self, health: Health, time_ns: int) -> None:
         """Append what the rank tells of its own journal and sender."""

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from otel_mmlog.core.record import CURRENT, Record, Source, number_json
+from otel_mmlog.core.record import CURRENT, RawSeries, Record, Source, are_plain, number_json
 from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.names import MAX_NAME_CHARS, MetricNames, unit_of
@@ -77,31 +77,32 @@ class MetricsEncoder:
                 metrics.append(f"{start}{time}{number}{_END_OF_METRIC}")
         return self._envelope.lines(metrics)
 
-    def raw_lines(self, points: Iterable[tuple[str, Any, int]]) -> list[EncodedLine]:
-        """Return values of the hub, each with its own time, one metric a key.
-
-        Args:
-            points: Key of the hub, value, Unix time in nanoseconds; what is no number is left out.
-        """
-        by_key: dict[str, list[str]] = defaultdict(list)
+    def raw_lines(self, series: Iterable[RawSeries]) -> list[EncodedLine]:
+        """Return values of the hub, each with its own time, one metric a key; what is no number is left out."""
         newest_ns = 0
-        for key, value, time_ns in points:
-            number = _number(value)
-            if number is not None:
-                newest_ns = max(newest_ns, time_ns)
-                by_key[key].append(f"{self._raw_point}{time_ns}{number}}}")
+        metrics: list[tuple[str, int]] = []
+        for one in series:
+            points = self._raw_points(one)
+            if not points:
+                continue
+            newest_ns = max(newest_ns, *one.times_ns)
+            head = self._raw.get(one.key) or self._open_raw(one.key)
+            if not head:
+                self._faults["series_limit"] += len(points)
+                continue
+            for index in range(0, len(points), _POINTS_A_METRIC):
+                part = points[index : index + _POINTS_A_METRIC]
+                metrics.append((f"{head}{','.join(part)}]}}}}", len(part)))
         if newest_ns:
             self.last_ns = later_ns(newest_ns, self.last_ns)
-        metrics: list[tuple[str, int]] = []
-        for key, rendered in by_key.items():
-            head = self._raw.get(key) or self._open_raw(key)
-            if not head:
-                self._faults["series_limit"] += len(rendered)
-                continue
-            for index in range(0, len(rendered), _POINTS_A_METRIC):
-                part = rendered[index : index + _POINTS_A_METRIC]
-                metrics.append((f"{head}{','.join(part)}]}}}}", len(part)))
         return self._envelope_counted(metrics)
+
+    def _raw_points(self, series: RawSeries) -> list[str]:
+        start, pairs = self._raw_point, zip(series.times_ns, series.values, strict=True)
+        if are_plain(series.values) and int not in map(type, series.values):
+            return [f'{start}{time_ns}","asDouble":{value!r}}}' for time_ns, value in pairs]
+        numbers = ((time_ns, _number(value)) for time_ns, value in pairs)
+        return [f"{start}{time_ns}{number}}}" for time_ns, number in numbers if number is not None]
 
     def stale_lines(self, time_ns: int) -> list[EncodedLine]:
         """Return a point without a value (``flags: 1``) for each series that was ever rendered.

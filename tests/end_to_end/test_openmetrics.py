@@ -23,7 +23,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from otel_mmlog.core.record import Record, Source
+from otel_mmlog.core.record import RawSeries, Record, Source
 from otel_mmlog.otel.encode import Encoder
 from otel_mmlog.otel.health import DeliveryHealth, Health
 from otel_mmlog.otel.names import MetricNames
@@ -125,7 +125,7 @@ def records(now_ns: int) -> list[bytes]:
         )
         fields = {name: getattr(record, name) for name in ("kind", "progress", "tags", "sources", "text")}
         lines += encoder.metrics_lines(Record(**fields, time_ns=now_ns + step * S_NS + 987_654_321, rank=3))
-        lines += encoder.raw_metrics_lines([("train/loss", 0.1 * step, now_ns + step * S_NS)])
+        lines += encoder.raw_metrics_lines([RawSeries("train/loss", [now_ns + step * S_NS], [0.1 * step])])
         health = Health(
             produced={"metrics": 9 * step, "logs": 2},
             refused={("logs", "cap"): step} if step > 2 else {},

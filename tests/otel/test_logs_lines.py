@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from otel_mmlog.core.record import CodeRef, ExceptionInfo, TraceRef
 from otel_mmlog.otel.limits import Limits
@@ -190,3 +192,24 @@ def test_an_event_without_utf8_is_one_whole_line() -> None:
     )
     assert item["body"]["stringValue"] == "a\ufffd\nb\u2028"
     assert attributes(item)["\ufffd"] == "\ufffd"
+
+
+TAGS = st.dictionaries(
+    st.text(max_size=20), st.floats() | st.integers() | st.just("text"), min_size=1, max_size=4
+)
+
+
+@given(first=TAGS, second=TAGS, body=st.text(max_size=30), has_trace=st.booleans())
+def test_log_of_a_record_says_nothing_of_the_one_before(
+    first: dict[str, Any], second: dict[str, Any], body: str, *, has_trace: bool
+) -> None:
+    """An encoder that has seen records, also of the same tags, writes what a new one does, and so for every event."""
+    used, same_tags = make_encoder(), dict.fromkeys(second, 0.5)
+    trace = TraceRef(1, 2, 1) if has_trace else None
+    for seq, tags in enumerate((first, same_tags, second)):
+        event = make_event(record=make_record(tags), body=body * seq, seq=seq, trace=trace)
+        line = used.log_line(event)
+        assert line == make_encoder().log_line(event)
+        whole = only_item(make_encoder().log_line(replace(event, attributes={"one\tmore": 1})))
+        assert whole["attributes"].pop()["key"] == "one\tmore"
+        assert only_item(line) == whole

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from otel_mmlog.core.record import Source
+from otel_mmlog.core.record import RawSeries, Source
 from otel_mmlog.otel import metrics
 from otel_mmlog.otel.lines import EncodedLine
 from tests.otel.telemetry import NOW_NS, RESOURCE, TINY, all_items, attributes, make_encoder, make_record
@@ -93,7 +93,7 @@ def test_raw_values_keep_their_own_times() -> None:
     """One metric a key, one point a step."""
     encoder = make_encoder()
     lines = encoder.raw_metrics_lines(
-        [("train/loss", 1.5, 10), ("train/lr", 0.1, 10), ("train/loss", 2.5, 20)]
+        [RawSeries("train/loss", [10, 20], [1.5, 2.5]), RawSeries("train/lr", [10], [0.1])]
     )
     found = points(lines)
     assert [(p["timeUnixNano"], p["asDouble"]) for p in found["mmlog.raw.train.loss"]] == [
@@ -108,10 +108,26 @@ def test_raw_values_keep_their_own_times() -> None:
     assert [line.items for line in lines] == [3]
 
 
+@pytest.mark.parametrize(
+    ("values", "rendered"),
+    [
+        ([0.5, math.nan], [("asDouble", 0.5), ("asDouble", "NaN")]),
+        ([1, 2], [("asInt", "1"), ("asInt", "2")]),
+        ([1, 0.5], [("asInt", "1"), ("asDouble", 0.5)]),
+        ([True, 2**70], [("asInt", "1"), ("asDouble", 2.0**70)]),
+    ],
+)
+def test_raw_values_are_written_as_what_they_are(values: list[Any], rendered: list[Any]) -> None:
+    """Ints as ints while they fit, whatever else as the nearest double."""
+    lines = make_encoder().raw_metrics_lines([RawSeries("train/a", [1, 2], values)])
+    found = points(lines)["mmlog.raw.train.a"]
+    assert [(key, point[key]) for point in found for key in ("asInt", "asDouble") if key in point] == rendered
+
+
 def test_many_raw_values_are_cut_into_lines_that_count_their_points() -> None:
     """No line is too long, no point is lost."""
     encoder = make_encoder()
-    lines = encoder.raw_metrics_lines(("train/loss", 0.5, step) for step in range(5000))
+    lines = encoder.raw_metrics_lines([RawSeries("train/loss", range(5000), [0.5] * 5000)])
     assert len(lines) > 1
     assert sum(line.items for line in lines) == 5000
     assert max(len(line.data) for line in lines) < 512 * 1024
@@ -132,7 +148,7 @@ def test_every_series_ends_with_a_point_without_a_value() -> None:
     encoder = make_encoder()
     encoder.metrics_lines(make_record({"loss": 1.0}))
     encoder.metrics_lines(make_record({"acc": 1.0}, mode="val"))
-    encoder.raw_metrics_lines([("train/loss", 1.0, 5)])
+    encoder.raw_metrics_lines([RawSeries("train/loss", [5], [1.0])])
     end_ns = NOW_NS + 10**9
     found = points(encoder.stale_lines(end_ns))
     assert set(found) == {"mmlog.train.loss", "mmlog.val.acc", "mmlog.raw.train.loss"}
@@ -147,7 +163,7 @@ def test_a_series_ends_in_another_millisecond_than_its_last_value(*, is_raw: boo
     """Prometheus has no two points in one millisecond: a run may end right behind its last value."""
     encoder = make_encoder()
     if is_raw:
-        encoder.raw_metrics_lines([("train/loss", 1.0, NOW_NS)])
+        encoder.raw_metrics_lines([RawSeries("train/loss", [NOW_NS], [1.0])])
     else:
         encoder.metrics_lines(make_record({"loss": 1.0}))
     ((point,),) = points(encoder.stale_lines(NOW_NS + 1)).values()
@@ -192,7 +208,7 @@ def test_series_are_limited_and_refusals_counted(monkeypatch: pytest.MonkeyPatch
     encoder.metrics_lines(make_record({"a": 1.0, "b": 1.0}))
     found = points(encoder.metrics_lines(make_record({"a": 1.0, "c": 1.0})))
     assert set(found) == {"mmlog.train.a"}
-    assert encoder.raw_metrics_lines([("train/d", 1.0, 1)]) == []
+    assert encoder.raw_metrics_lines([RawSeries("train/d", [1], [1.0])]) == []
     assert encoder.faults["series_limit"] == 2
 
 

@@ -2,12 +2,13 @@
 
 import logging
 import math
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_mmlog.core.record import TraceRef
+from otel_mmlog.core.record import Record, TraceRef
 from otel_mmlog.pipeline.events import from_stdlib, to_log_event
 from otel_mmlog.pipeline.jsonl import JSONRenderer
 from tests.journals import strict_json
@@ -89,9 +90,32 @@ def test_any_text_is_one_strict_line(message: str, key: str, value: str, logger:
     assert len(line.splitlines()) == 1
     parsed = strict_json(line)
 
-    def storable(text: str) -> str:
-        return text.encode("utf-8", "replace").decode("utf-8")
-
     assert parsed["event"] == storable(message)
     assert parsed["exception"]["message"] == storable(error)
     assert parsed[storable(f"k{key}")] == storable(value)
+
+
+TAGS = st.dictionaries(ANY_TEXT, st.floats() | st.integers() | ANY_TEXT, min_size=1, max_size=4)
+
+
+@given(first=TAGS, second=TAGS, texts=st.tuples(ANY_TEXT, ANY_TEXT))
+def test_line_of_a_record_says_nothing_of_the_one_before(
+    first: dict[str, Any], second: dict[str, Any], texts: tuple[str, str]
+) -> None:
+    """A renderer that has seen records, also of the same tags, writes what a new one does."""
+    used, same_tags = renderer(), dict.fromkeys(second, 0.5)
+    for text, tags in zip((*texts, ""), (first, same_tags, second), strict=True):
+        event = replace(record_event(text), record=replace(a_record(text), tags=tags), seq=len(text))
+        line = used.render(event)
+        assert line == renderer().render(event)
+        assert list(strict_json(line)["tags"]) == [storable(tag) for tag in tags]
+
+
+def a_record(text: str) -> Record:
+    record = record_event(text).record
+    assert record is not None
+    return record
+
+
+def storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link
 
+from otel_mmlog.core.record import RawSeries
 from otel_mmlog.core.segments import SegmentName
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.segment_writer import first_line
@@ -73,8 +74,9 @@ def test_log_calls(body: str, attributes: dict[str, Any]) -> None:
 
 def test_raw_values_have_their_own_times() -> None:
     """A line of several keys and times tells the first and the last."""
-    points = [(key, 1.5, NOW_NS + step) for key in ("train/a", "train/b") for step in range(700)]
-    (line,) = make_encoder().raw_metrics_lines(points)
+    moments = range(NOW_NS, NOW_NS + 700)
+    series = [RawSeries(key, moments, [1.5] * 700) for key in ("train/a", "train/b")]
+    (line,) = make_encoder().raw_metrics_lines(series)
     check(line)
     assert times_ns("metrics", line.data) == (NOW_NS, NOW_NS + 699)
 
