@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Literal
 
 from tests.benchmarks.scalars import EIGHT, varied_steps
 
@@ -25,11 +26,13 @@ Peer = Callable[[Path], Iterator[Step]]
 """Yields the function of a step, once, and closes what it opened when it is gone on with."""
 
 
-def otel_mmlog(folder: Path) -> Iterator[Step]:
+def otel_mmlog(folder: Path, steps: Literal["records", "every"] = "records") -> Iterator[Step]:
     """Text, JSON and the journal with metrics and log."""
     import otel_mmlog  # noqa: PLC0415 - each process imports what it measures
 
-    with otel_mmlog.init("bench", work_dir=folder, by_epoch=False, interval=INTERVAL, console=False) as run:
+    with otel_mmlog.init(
+        "bench", work_dir=folder, by_epoch=False, interval=INTERVAL, console=False, steps=steps
+    ) as run:
         batches = run.train(range(MAX_STEPS), max_iters=MAX_STEPS)
 
         def step(values: Mapping[str, float]) -> None:

@@ -28,7 +28,7 @@ with warnings.catch_warnings():
 NAME = "registry"
 _THINGS = Registry("benchmarked thing", scope="mmengine")
 _CONFIG = {"type": "Thing"}
-_ACTS: dict[str, Callable[[], object]] = {
+ACTS: dict[str, Callable[[], object]] = {
     "get": lambda: _THINGS.get("Thing"),
     "build": lambda: _THINGS.build(_CONFIG),
 }
@@ -90,10 +90,10 @@ class Calls:
 def rows(*, quick: bool) -> Iterator[Row]:
     """Yield the rows of this benchmark."""
     count, rounds = (20, 1) if quick else (300, 9)
-    for level, act in itertools.product(("INFO", "DEBUG"), _ACTS):
+    for level, act in itertools.product(("INFO", "DEBUG"), ACTS):
         with tempfile.TemporaryDirectory() as folder:
             contestants: dict[str, Contestant] = {
-                side: Calls(_ACTS[act], level, Path(folder), count=count, ours=side == "ours")
+                side: Calls(ACTS[act], level, Path(folder), count=count, ours=side == "ours")
                 for side in ("ours", "bare")
             }
             costs = race(contestants, rounds)
