@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.benchmarks import (
+    curves,
     delivery,
     endpoint,
     fleet,
@@ -18,6 +19,7 @@ from tests.benchmarks import (
     record,
     registry,
     runner,
+    scale,
     start_close,
 )
 from tests.benchmarks.table import Row, machine, render, to_json
@@ -27,6 +29,7 @@ BENCHMARKS = {
     for module in (hub, full_path, record, runner, registry, fresh, start_close, delivery, endpoint)
 }
 LONG = {peers.NAME: peers.rows, runner.LONG: runner.long_rows, knobs.NAME: knobs.rows, fleet.NAME: fleet.rows}
+LONG[curves.NAME] = scale.rows
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,16 +48,22 @@ class Training:
         name: No other instance has it.
         work_dir: Folder of the files.
         interval: Iterations from one record to the next.
+        custom_cfg: The log processor's rules, or None.
     """
 
-    def __init__(self, name: str, work_dir: Path, interval: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        work_dir: Path,
+        interval: int,
+        custom_cfg: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
         self.hub = MessageHub.get_instance(name)
         logger = MMLogger.get_instance(name, log_file=str(work_dir / f"{name}.log"))
         logger.handlers = [one for one in logger.handlers if isinstance(one, logging.FileHandler)]
         visualizer = Visualizer(name, vis_backends=[{"type": "LocalVisBackend"}], save_dir=str(work_dir))
-        self.runner = light_runner(
-            self.hub, LogProcessor(by_epoch=False), logger=logger, visualizer=visualizer
-        )
+        processor = LogProcessor(by_epoch=False, custom_cfg=custom_cfg)
+        self.runner = light_runner(self.hub, processor, logger=logger, visualizer=visualizer)
         self._hooks = (IterTimerHook(), LoggerHook(interval=interval))
         self._timer, self._logging = self._hooks
         for hook in self._hooks:
