@@ -22,6 +22,7 @@ from tests.benchmarks import (
     scale,
     start_close,
 )
+from tests.benchmarks.plot import picture_file, write_pictures
 from tests.benchmarks.table import Row, machine, render, to_json
 
 BENCHMARKS = {
@@ -45,11 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(render(rows))
     if options.json:
         options.json.write_text(to_json(rows))
+    if options.plot:
+        write_pictures(rows, options.plot)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON, too")
+    parser.add_argument("--plot", type=picture_file, metavar="FILE", help="draw the table, too: .svg or .png")
     parser.add_argument(
         "--quick", action="store_true", help="one short round: shows that it runs, not how fast"
     )
