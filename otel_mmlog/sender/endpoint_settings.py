@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar, get_args
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -12,6 +12,7 @@ from otel_mmlog.sender.credentials import proxy_forms
 from otel_mmlog.sender.endpoints import Compression, Endpoint, Protocol, Tls, url_without_secrets
 from otel_mmlog.sender.header_settings import basic_authorization, parse_headers, require_grpc_names
 from otel_mmlog.sender.loopback import is_loopback
+from otel_mmlog.sender.straight import goes_straight
 from otel_mmlog.sender.types import SIGNALS, Signal
 
 DEFAULT_TIMEOUT_S = 10.0
@@ -96,7 +97,7 @@ def _endpoint(variables: _Variables) -> Endpoint:
         hidden=tuple(dict.fromkeys(proxy_forms(variables.environ))),
     )
     _require_cover(variables, endpoint)
-    return endpoint
+    return replace(endpoint, straight=goes_straight(endpoint, variables.environ))
 
 
 def _require_cover(variables: _Variables, endpoint: Endpoint) -> None:

@@ -42,6 +42,7 @@ class Endpoint:
         timeout_s: For a connection, and again for an answer.
         compression: Of the body.
         tls: Certificates.
+        straight: Whether `goes_straight` says so of it.
         hidden: What else no message may repeat, such as the password of a proxy.
     """
 
@@ -53,6 +54,7 @@ class Endpoint:
     timeout_s: float = 10.0
     compression: Compression = "none"
     tls: Tls = Tls()
+    straight: bool = False
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
 

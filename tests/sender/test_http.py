@@ -199,7 +199,7 @@ def test_proxies_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
     with FakeReceiver() as proxy, FakeReceiver() as receiver:
         monkeypatch.setenv("HTTP_PROXY", proxy.http_endpoint.replace("//", "//me:hunter2@"))
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        environ = {PREFIX + "ENDPOINT": "http://collector.invalid:4318"}
+        environ = {PREFIX + "ENDPOINT": "http://collector.invalid:4318", "HTTP_PROXY": "as above"}
         assert send_points(environ) == Answer("delivered")
         assert proxy.requests[0].path == "http://collector.invalid:4318/v1/metrics"
         assert proxy.requests[0].headers["proxy-authorization"] == "Basic bWU6aHVudGVyMg=="
@@ -232,7 +232,8 @@ def test_a_netrc_is_not_read_in_plain_text(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("HOME", str(tmp_path))
     with FakeReceiver() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.http_endpoint)
-        assert send_points({PREFIX + "ENDPOINT": "http://collector.invalid:4318"}) == Answer("delivered")
+        environ = {PREFIX + "ENDPOINT": "http://collector.invalid:4318", "HTTP_PROXY": "as above"}
+        assert send_points(environ) == Answer("delivered")
         assert "authorization" not in proxy.requests[0].headers
 
 

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,14 @@ from tests.end_to_end.servers import free_port
 from tests.sender.transports import PREFIX, point_lines, send_points, transports, variables
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.fixture(autouse=True, params=["plain", "requests"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each of the two that post; with a ``.netrc`` it is requests, to this machine."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if request.param == "requests":
+        (tmp_path / ".netrc").touch()
 
 
 def test_nothing_listens() -> None:
