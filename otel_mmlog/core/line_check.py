@@ -20,15 +20,20 @@ class DamagedLineError(ValueError):
 
 def with_check(line: bytes) -> bytes:
     """A line, its newline included, with its check."""
-    crc = zlib.crc32(line)
-    return b"%b%b%b%b%b\n" % (
-        line[:-1], _SPELT[crc >> 24], _SPELT[crc >> 16 & 255], _SPELT[crc >> 8 & 255], _SPELT[crc & 255]
-    )  # fmt: skip
+    return line[:-1] + _spelt(zlib.crc32(line))
 
 
 def fits(line: bytes) -> bool:
     """Whether a line, its newline included, has a check that says that all of it is as it was written."""
-    return line == with_check(line[: -CHECK_BYTES - 1] + b"\n")
+    crc = zlib.crc32(
+        b"\n", zlib.crc32(memoryview(line)[: -CHECK_BYTES - 1])
+    )  # a line is long: it is not copied
+    return line.endswith(_spelt(crc), -CHECK_BYTES - 1)
+
+
+def _spelt(crc: int) -> bytes:
+    """The end of a line with this CRC."""
+    return _SPELT[crc >> 24] + _SPELT[crc >> 16 & 255] + _SPELT[crc >> 8 & 255] + _SPELT[crc & 255] + b"\n"
 
 
 def checked(line: bytes) -> bytes:

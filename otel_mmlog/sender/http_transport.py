@@ -12,7 +12,9 @@ from otel_mmlog.sender.posting import NotPostedError, Poster
 from otel_mmlog.sender.splice import MalformedLineError, splice
 from otel_mmlog.sender.types import Answer, Signal
 
-_GZIP_LEVEL = 6
+_GZIP_LEVEL = 3
+"""Half the time of the usual 6, which would be most of a sender's, for a quarter to a half more bytes."""
+
 _GZIP_WINDOW_BITS = 31
 _CONTENT_TYPES = {"json": "application/json", "protobuf": "application/x-protobuf"}
 
