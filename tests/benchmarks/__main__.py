@@ -2,50 +2,80 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from tests.benchmarks import (
+    checkpoint,
     curves,
     delivery,
     endpoint,
+    every,
     fleet,
     fresh,
     full_path,
     hub,
+    journal,
     knobs,
+    memory,
     peers,
     record,
     registry,
     runner,
     scale,
+    senders,
     start_close,
 )
 from tests.benchmarks.plot import picture_file, write_pictures
-from tests.benchmarks.table import Row, machine, render, to_json
+from tests.benchmarks.table import Row, in_groups, machine, render, summary, to_json
 
 BENCHMARKS = {
     module.NAME: module.rows
-    for module in (hub, full_path, record, runner, registry, fresh, start_close, delivery, endpoint)
+    for module in (
+        hub,
+        full_path,
+        peers,
+        record,
+        every,
+        senders,
+        delivery,
+        journal,
+        checkpoint,
+        fresh,
+        start_close,
+        memory,
+        registry,
+        runner,
+        endpoint,
+    )
 }
-LONG = {peers.NAME: peers.rows, runner.LONG: runner.long_rows, knobs.NAME: knobs.rows, fleet.NAME: fleet.rows}
-LONG[curves.NAME] = scale.rows
+_QUICK = "one short round each: these figures show that it runs, and decide nothing"
+LONG = {
+    runner.LONG: runner.long_rows,
+    knobs.NAME: knobs.rows,
+    fleet.NAME: fleet.rows,
+    curves.NAME: scale.rows,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table, and write it if asked to."""
     options = _parse(arguments)
-    rows: list[Row] = []
+    measured: list[Row] = []
+    began_s = time.perf_counter()
     all_of_them = {**BENCHMARKS, **LONG, fleet.NAME: partial(fleet.rows, ranks=options.ranks)}
     for name in options.only or (all_of_them if options.full else BENCHMARKS):
-        print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        rows += all_of_them[name](quick=options.quick)
+        print(f"{time.perf_counter() - began_s:4.0f} s: measuring {name} ...", file=sys.stderr, flush=True)
+        measured += all_of_them[name](quick=options.quick)
+    rows = in_groups(measured)
+    if options.json:
+        options.json.write_text(to_json(rows))
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
     print("each figure: median (lowest..highest) of the rounds\n")
     print(render(rows))
-    if options.json:
-        options.json.write_text(to_json(rows))
+    print("", *filter(None, [peers.missing(), _QUICK if options.quick else ""]), summary(rows), sep="\n")
     if options.plot:
         write_pictures(rows, options.plot)
 

@@ -1,4 +1,4 @@
-"""What delivering costs: the sender's CPU and speed by protocol, how long a line is under way, and the start."""
+"""What delivering costs: the sender's CPU and speed by protocol, and how long a line is under way."""
 
 import json
 import os
@@ -8,21 +8,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import otel_mmlog
-from tests.benchmarks.harness import Contestant, race
 from tests.benchmarks.receivers import Receiver, fake, real_or_fake
 from tests.benchmarks.scalars import EIGHT, varied_steps
-from tests.benchmarks.start_close import OurStart
-from tests.benchmarks.table import Row, compare, figure
+from tests.benchmarks.table import Clock, Row, Target, figure
 
 NAME = "delivery"
 PROTOCOLS = ("http/json", "http/protobuf", "grpc")
 _ROOT = Path(__file__).parents[2]
-_AT_ONCE = {"OTEL_MMLOG_CLOSE_TIMEOUT": "0", "OTEL_MMLOG_LINGER": "0"}
+_CLOCKS: tuple[Clock, ...] = ("wall", "cpu")
+_MOST_US = {"http/protobuf": 25.0, "grpc": 25.0}
+_LEAST_K = {("http/json", "cpu"): 200.0}
 _DRAIN = """
 import json, os, sys, time
 from pathlib import Path
@@ -53,7 +53,6 @@ def rows(*, quick: bool) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         yield from _drains(Path(folder), quick=quick)
         yield _latency(Path(folder), quick=quick)
-        yield _start(Path(folder), quick=quick)
 
 
 def _drains(folder: Path, *, quick: bool) -> Iterator[Row]:
@@ -68,10 +67,13 @@ def _drains(folder: Path, *, quick: bool) -> Iterator[Row]:
     for protocol in PROTOCOLS:
         runs, where = drained[protocol], f"{protocol} to {receiver.name}"
         cpu_us = [run["cpu"] / run["points"] * 1e6 for run in runs]
-        yield figure(NAME, f"sender CPU a point, {where}", cpu_us, clock="cpu", unit="us")
-        for clock in ("wall", "cpu"):
+        most = Target("ours", _MOST_US[protocol]) if protocol in _MOST_US else None
+        yield figure(NAME, f"sender CPU a point, {where}", cpu_us, clock="cpu", unit="us", target=most)
+        for clock in _CLOCKS:
             rates = [run["points"] / run[clock] / 1000 for run in runs]
-            yield figure(NAME, f"drain, {where}", rates, clock=clock, unit="k points/s")
+            least = _LEAST_K.get((protocol, clock))
+            target = Target("ours", at_least=least) if least else None
+            yield figure(NAME, f"drain, {where}", rates, clock=clock, unit="k points/s", target=target)
         sizes = [size / 1024 for size in runs[0]["sizes"]]
         yield figure(NAME, f"a request's lines, {where}", sizes, unit="KiB")
         points = [run["points"] / len(run["sizes"]) for run in runs]
@@ -125,47 +127,6 @@ def _latency(folder: Path, *, quick: bool) -> Row:
         run.flush(30)
     latencies_ms = [latency_s * 1e3 for latency_s in latencies_s]
     return figure(NAME, "from log call to fake receiver", latencies_ms, clock="wall", unit="ms")
-
-
-class _Start(OurStart):
-    """``init`` with some variables.
-
-    Args:
-        folder: Of the runs.
-        environ: The variables.
-        opened: What any of them opened, closed before the next: else ``init`` would do that, timed.
-    """
-
-    def __init__(self, folder: Path, environ: Mapping[str, str], opened: ExitStack) -> None:
-        super().__init__(folder)
-        self._open = opened
-        self._environ = environ
-
-    def prepare(self) -> None:
-        with variables(_AT_ONCE):
-            super().prepare()
-
-    def run(self) -> int:
-        with variables({**_AT_ONCE, **self._environ}):
-            return super().run()
-
-
-def _start(folder: Path, *, quick: bool) -> Row:
-    with fake() as receiver, ExitStack() as opened:
-        contestants: dict[str, Contestant] = {
-            "with": _Start(folder, {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http}, opened),
-            "without": _Start(folder, {}, opened),
-        }
-        costs = race(contestants, 1 if quick else 15)
-        contestants["with"].prepare()
-    return compare(
-        NAME,
-        "init with an endpoint, imports done",
-        (costs["with"], costs["without"]),
-        clock="wall",
-        unit="ms",
-        peer="no endpoint",
-    )
 
 
 @contextmanager

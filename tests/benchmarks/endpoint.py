@@ -26,7 +26,7 @@ _LEAVE = {"OTEL_MMLOG_CLOSE_TIMEOUT": "0", "OTEL_MMLOG_LINGER": "0"}
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """Yield the rows of this benchmark."""
-    work = _calibrate()
+    amount = calibrate(_STEP_S)
     steps = 20 if quick else 400
     times: dict[str, list[list[float]]] = {}
     with ExitStack() as servers:
@@ -39,10 +39,10 @@ def rows(*, quick: bool) -> Iterator[Row]:
             "slow": servers.enter_context(fake(delay_s=_SLOW_S)).http,
         }
         names = list(endpoints)
-        for round_ in range(1 if quick else 5):
+        for round_ in range(1 if quick else 3):
             for name in (names * 2)[round_ % len(names) :][: len(names)]:
                 work_dir = folder / f"{name}{round_}"
-                times.setdefault(name, []).append(_steps(work_dir, endpoints[name], work, steps))
+                times.setdefault(name, []).append(_steps(work_dir, endpoints[name], amount, steps))
     for name, (label, share) in itertools.product(names[1:], {"p50": 0.5, "p99": 0.99}.items()):
         yield compare(
             NAME,
@@ -54,7 +54,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
         )
 
 
-def _steps(work_dir: Path, endpoint: str | None, work: int, steps: int) -> list[float]:
+def _steps(work_dir: Path, endpoint: str | None, amount: int, steps: int) -> list[float]:
     """How many seconds each step of a training took, from one batch to the next, once its sender is up."""
     values = itertools.cycle(varied_steps(list(EIGHT)))
     where = {} if endpoint is None else {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
@@ -63,7 +63,7 @@ def _steps(work_dir: Path, endpoint: str | None, work: int, steps: int) -> list[
         run = otel_mmlog.init("step", work_dir=work_dir, console=False, interval=INTERVAL)
     began_s = last_s = time.perf_counter()
     for _ in run.train(itertools.count()):
-        _work(work)
+        work(amount)
         run.log(next(values))
         now_s = time.perf_counter()
         if now_s - began_s > _WARM_UP_S:
@@ -81,18 +81,19 @@ def _costs(rounds: Sequence[Sequence[float]], share: float) -> list[Cost]:
     return [Cost(took_s, took_s) for took_s in quantiles_s]
 
 
-def _work(amount: int) -> int:
+def work(amount: int) -> int:
+    """Do something for a while: a step of a training that computes in Python."""
     return sum(number * number for number in range(amount))
 
 
-def _calibrate() -> int:
-    """How much work takes a step's time, at the best that this machine does."""
+def calibrate(step_s: float) -> int:
+    """Return how much work takes so many seconds, at the best that this machine does."""
     amount = 10_000
     best_s = min(_time(amount) for _ in range(20))
-    return round(amount * _STEP_S / best_s)
+    return round(amount * step_s / best_s)
 
 
 def _time(amount: int) -> float:
     began_s = time.perf_counter()
-    _work(amount)
+    work(amount)
     return time.perf_counter() - began_s

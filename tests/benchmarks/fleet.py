@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         found = measure(plan, Path(folder), variables)
     print(", ".join(f"{name} {value}" for name, value in machine().items()), "\n")
-    print(render(found_rows(found)), "\n")
+    print(render(list(found_rows(found))), "\n")
     print("\n".join(panel_lines(found.panels)))
     if options.json:
         kept = {"plan": asdict(plan), "rows": [asdict(row) for row in found_rows(found)]}

@@ -19,7 +19,7 @@ from tests.benchmarks.table import Row, Target, compare
 NAME = "full_path"
 INTERVAL = 10
 _NAMES = keys([*TIMES, *EIGHT])
-_TARGET = Target("ratio", 1 / 3)
+_TARGET = Target("ratio", 1 / 4)
 
 
 class OurSteps:
@@ -89,7 +89,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
         with otel_mmlog.init("full_path", work_dir=folder, by_epoch=False, console=False) as run:
             batches = run.train(range(theirs.MAX_ITERS), max_iters=theirs.MAX_ITERS)
             contestants = _contestants(run, batches, training, quick=quick)
-            costs = race(contestants, 1 if quick else 15)
+            costs = race(contestants, 1 if quick else 9)
         training.close()
     for length, clock in itertools.product(HISTORIES, ("cpu", "wall")):
         yield _row("log", length, costs, clock)

@@ -89,7 +89,7 @@ class Calls:
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """Yield the rows of this benchmark."""
-    count, rounds = (20, 1) if quick else (300, 9)
+    count, rounds = (20, 1) if quick else (1000, 7)
     for level, act in itertools.product(("INFO", "DEBUG"), ACTS):
         with tempfile.TemporaryDirectory() as folder:
             contestants: dict[str, Contestant] = {

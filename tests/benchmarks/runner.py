@@ -29,17 +29,15 @@ _NOT_SLOWER = Target("ratio", 1.0)
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Yield the rows of trainings of 1e3 and of 1e4 iterations."""
-    if quick:
-        yield from _race(NAME, 20, rounds=1)
-        return
-    yield from _race(NAME, 1000, rounds=9)
-    yield from _race(NAME, 10_000, rounds=5)
+    """Yield the rows of trainings of 1e3 iterations."""
+    yield from _race(NAME, 20 if quick else 1000, rounds=1 if quick else 5)
 
 
 def long_rows(*, quick: bool) -> Iterator[Row]:
-    """Yield the rows of trainings of 1e5 iterations, which take minutes."""
-    yield from _race(LONG, 20 if quick else 100_000, rounds=1)
+    """Yield the rows of trainings of 1e4 and 1e5 iterations, which take minutes."""
+    yield from _race(LONG, 20 if quick else 10_000, rounds=1 if quick else 5)
+    if not quick:
+        yield from _race(LONG, 100_000, rounds=1)
 
 
 def _race(benchmark: str, iterations: int, rounds: int) -> Iterator[Row]:

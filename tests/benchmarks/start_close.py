@@ -1,21 +1,28 @@
 """What building a run and ending it cost in a process that has imported everything."""
 
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import otel_mmlog
 from tests.benchmarks import theirs
+from tests.benchmarks.delivery import variables
 from tests.benchmarks.full_path import INTERVAL
 from tests.benchmarks.harness import Contestant, race
+from tests.benchmarks.receivers import fake, real_or_fake
 from tests.benchmarks.scalars import EIGHT, keys
-from tests.benchmarks.table import Row, Target, compare
+from tests.benchmarks.table import Row, Target, compare, figure
 
 NAME = "start_close"
 _BY_KEY = dict(zip(keys(EIGHT), EIGHT.values(), strict=True))
-_CLOSE_MS = 300.0
+_LIVE_MS = 300.0
+_DEAD_MS = 3000.0
+_DEAD = "http://127.0.0.1:9"
+_SILENT_S = 3600.0
+_FIRST_TRY_S = 1.0  # its sender has started, and met nobody
 
 
 class OurStart:
@@ -80,6 +87,31 @@ class TheirClose:
         return 1
 
 
+class Close(OurClose):
+    """``close`` of a run with an endpoint, once its sender is up.
+
+    Args:
+        folder: Of the runs.
+        environ: Variables of the run.
+        up: Whether something answers there.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, up: bool) -> None:
+        super().__init__(folder)
+        self._environ = environ
+        self._up = up
+
+    def prepare(self) -> None:
+        with variables(self._environ):
+            super().prepare()
+        if self._up:
+            self._run.flush(30)
+            self._run.log(EIGHT)
+            self._run.logger.info("to be delivered by close")
+        else:
+            time.sleep(_FIRST_TRY_S)
+
+
 def rows(*, quick: bool) -> Iterator[Row]:
     """Yield the rows of this benchmark."""
     repeats = 1 if quick else 15
@@ -90,6 +122,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
         for start in starts.values():
             start.prepare()
         close_costs = race({"ours": OurClose(path), "theirs": TheirClose(path)}, repeats)
+        collectors = list(_collectors(path, quick=quick))
     yield compare(
         NAME,
         "build a run, imports done",
@@ -99,12 +132,38 @@ def rows(*, quick: bool) -> Iterator[Row]:
     )
     yield compare(
         NAME,
-        "close a run, synced",
+        "close a run, synced, no endpoint",
         (close_costs["ours"], close_costs["theirs"]),
         clock="wall",
         unit="ms",
-        target=Target("ours", _CLOSE_MS),
+        target=Target("ours", _LIVE_MS),
     )
+    yield from collectors
+
+
+def _collectors(folder: Path, *, quick: bool) -> Iterator[Row]:
+    with real_or_fake(folder) as live, fake(delay_s=_SILENT_S) as silent:
+        closes = [
+            (f"live ({live.name})", Close(folder, _environ(live.http, quick=quick), up=True), 9, _LIVE_MS),
+            ("dead", Close(folder, _environ(_DEAD, quick=quick), up=False), 3, _DEAD_MS),
+            ("silent", Close(folder, _environ(silent.http, quick=quick), up=False), 2, _DEAD_MS),
+        ]
+        for name, close, repeats, most_ms in closes:
+            costs = race({name: close}, 1 if quick else repeats)[name]
+            yield figure(
+                NAME,
+                f"close a run, {name} collector",
+                [cost.wall_s * 1e3 for cost in costs],
+                clock="wall",
+                unit="ms",
+                target=Target("ours", most_ms),
+            )
+
+
+def _environ(endpoint: str, *, quick: bool) -> dict[str, str]:
+    """Let no sender stay when its run is closed, and, where nobody looks at the figure, let it close sooner."""
+    sooner = {"OTEL_MMLOG_CLOSE_TIMEOUT": "0.2"} if quick else {}
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_MMLOG_LINGER": "0", **sooner}
 
 
 def _our_run(folder: Path) -> otel_mmlog.Run:

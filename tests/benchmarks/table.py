@@ -6,19 +6,34 @@ import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
+from tests.benchmarks.groups import GROUPS, group_of
 from tests.benchmarks.harness import Cost, Spread
 
 Clock = Literal["cpu", "wall", "-"]
 SCALE = {"us": 1e6, "ms": 1e3}
+_HEAD = ("what", "clock", "ours", "peer", "theirs", "ours / theirs", "target", "")
 
 
 class Target(NamedTuple):
-    """The most that a ratio may be, or that we may cost, in the row's unit."""
+    """What a ratio, or our own figure in the row's unit, has to be.
+
+    Attributes:
+        of: ``"ratio"`` for ours / theirs, ``"ours"`` for our figure.
+        at_most: The most that its median may be, or None.
+        at_least: The least that its median may be, or None.
+    """
 
     of: Literal["ratio", "ours"]
-    at_most: float
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def is_met_by(self, value: float) -> bool:
+        """Whether a median is within both bounds."""
+        within = self.at_most is None or value <= self.at_most
+        return within and (self.at_least is None or value >= self.at_least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +41,10 @@ class Row:
     """One comparison, or one figure that has no peer.
 
     Attributes:
-        benchmark: The name that ``--only`` takes.
+        benchmark: The name that ``--only`` takes; its group is the heading that the row stands under.
         what: Which work, and on which state.
         clock: ``"cpu"`` for the CPU time of the process, ``"wall"`` for time that passed, ``"-"`` for no time.
-        unit: ``"us"`` or ``"ms"``, a unit of work, in a comparison; any in a figure without a peer.
+        unit: ``"us"`` or ``"ms"``, a unit of work, where there is a clock; else what is counted, as ``"MB"``.
         ours: Our cost in that unit.
         peer: Who is compared; empty for nobody.
         theirs: The peer's cost in that unit, or None.
@@ -53,7 +68,7 @@ class Row:
         if self.target is None:
             return None
         spread = self.ratio if self.target.of == "ratio" else self.ours
-        return spread is not None and spread.median <= self.target.at_most
+        return spread is not None and self.target.is_met_by(spread.median)
 
 
 def compare(
@@ -68,31 +83,72 @@ def compare(
 ) -> Row:
     """Return the row of our costs and a peer's, which were measured in the same rounds."""
     ours, theirs = ([getattr(cost, f"{clock}_s") * SCALE[unit] for cost in side] for side in costs)
-    ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
-    return Row(
-        benchmark, what, clock, unit, Spread.of(ours), peer, Spread.of(theirs), Spread.of(ratios), target
-    )
+    return compare_figures(benchmark, what, (ours, theirs), clock=clock, unit=unit, peer=peer, target=target)
 
 
-def figure(benchmark: str, what: str, values: Sequence[float], *, clock: Clock = "-", unit: str) -> Row:
+def compare_figures(
+    benchmark: str,
+    what: str,
+    figures: tuple[Sequence[float], Sequence[float]],
+    *,
+    clock: Clock = "-",
+    unit: str,
+    peer: str = "mmengine",
+    target: Target | None = None,
+) -> Row:
+    """Return the row of our figures and a peer's, one of each a round, in the unit."""
+    ours, theirs = (Spread.of(side) for side in figures)
+    ratios = Spread.of([our / their for our, their in zip(*figures, strict=True)])
+    return Row(benchmark, what, clock, unit, ours, peer, theirs, ratios, target)
+
+
+def figure(
+    benchmark: str,
+    what: str,
+    values: Sequence[float],
+    *,
+    clock: Clock = "-",
+    unit: str,
+    target: Target | None = None,
+) -> Row:
     """Return the row of figures of our own, one a round."""
-    return Row(benchmark, what, clock, unit, Spread.of(values))
+    return Row(benchmark, what, clock, unit, Spread.of(values), target=target)
 
 
-def render(rows: Iterable[Row]) -> str:
-    """Return the table as text, one line a row: ``median (lowest..highest)``, and the verdict."""
-    head = ("what", "clock", "ours", "peer", "theirs", "ours / theirs", "target", "")
-    lines = [head, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+def render(rows: Sequence[Row]) -> str:
+    """Return the table as text: a heading a group, a line a row, ``median (lowest..highest)``, and the verdict."""
+    cells = [_cells(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(_HEAD, *cells, strict=True)]
+    lines = [_line(_HEAD, widths)]
+    for title, members in groupby(
+        zip(rows, cells, strict=True), key=lambda pair: group_of(pair[0].benchmark)
+    ):
+        lines += ["", title, *(_line(line, widths) for _, line in members)]
+    return "\n".join(lines)
+
+
+def summary(rows: Iterable[Row]) -> str:
+    """Return how many targets are met, in one line."""
+    verdicts = [row.met for row in rows if row.met is not None]
+    return f"{sum(verdicts)} of {len(verdicts)} targets met"
+
+
+def in_groups(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows so that those of one group stand together, else in their order."""
+    titles = list(GROUPS)
+    return sorted(rows, key=lambda row: _place(titles, group_of(row.benchmark)))
 
 
 def to_json(rows: Iterable[Row]) -> str:
-    """Return the rows, and the machine that they are from, as one JSON object."""
-    data = {"machine": machine(), "rows": [{**asdict(row), "met": row.met} for row in rows]}
+    """Return the rows, and the machine that they are from, as one JSON object: ``{"machine": {}, "rows": [{}]}``.
+
+    A row has the fields of `Row`, its spreads as ``{"median": 1.0, "low": 1.0, "high": 1.0}`` and its target as
+    ``["ratio", at_most, at_least]``, and besides them ``group`` and ``met``. What does not apply is null.
+    """
+    data = {
+        "machine": machine(),
+        "rows": [{**asdict(row), "group": group_of(row.benchmark), "met": row.met} for row in rows],
+    }
     return json.dumps(data, indent=1, allow_nan=False) + "\n"
 
 
@@ -108,9 +164,17 @@ def machine() -> dict[str, Any]:
     }
 
 
+def _place(titles: Sequence[str], title: str) -> int:
+    return titles.index(title) if title in titles else len(titles)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     return (
-        f"{row.benchmark}: {row.what}",
+        f"  {row.what}",
         row.clock,
         f"{_spread(row.ours)} {row.unit}",
         row.peer or "-",
@@ -132,6 +196,6 @@ def _number(value: float) -> str:
 def _target(row: Row) -> str:
     if row.target is None:
         return "-"
-    if row.target.of == "ratio":
-        return f"<= {row.target.at_most:.3g}"
-    return f"<= {row.target.at_most:.3g} {row.unit}"
+    unit = "" if row.target.of == "ratio" else f" {row.unit}"
+    bounds = {"<=": row.target.at_most, ">=": row.target.at_least}
+    return ", ".join(f"{sign} {_number(bound)}{unit}" for sign, bound in bounds.items() if bound is not None)
