@@ -87,7 +87,7 @@ def _draw(axes: "Axes", columns: _Columns, y: int, row: Row) -> None:
     ratio = row.ratio
     axes.barh(y, ratio.median - 1, left=1, height=0.62, linewidth=0.8, **_BARS[row.met])
     axes.hlines(y, ratio.low, ratio.high, **_SPREAD)
-    if row.target and row.target.of == "ratio":
+    if row.target and row.target.of == "ratio" and row.target.at_most is not None:
         axes.plot(row.target.at_most, y, **_TARGET)
     columns.write(axes, _NAME, y, textwrap.shorten(row.what, _NAME_CHARS, placeholder=" …"))
     columns.write(axes, columns.peer, y, row.peer, color="#555555")
