@@ -16,6 +16,7 @@ from tests.benchmarks import (
     fleet,
     fresh,
     full_path,
+    gpu,
     hub,
     journal,
     knobs,
@@ -56,6 +57,7 @@ LONG = {
     runner.LONG: runner.long_rows,
     knobs.NAME: knobs.rows,
     fleet.NAME: fleet.rows,
+    gpu.NAME: gpu.rows,
     curves.NAME: scale.rows,
 }
 

@@ -14,7 +14,15 @@ with warnings.catch_warnings():
     from mmengine.runner import LogProcessor
     from mmengine.visualization import Visualizer
 
-__all__ = ["HistoryBuffer", "LogProcessor", "MMLogger", "MessageHub", "Training", "light_runner"]
+__all__ = [
+    "HistoryBuffer",
+    "LogProcessor",
+    "MMLogger",
+    "MessageHub",
+    "Training",
+    "Visualizer",
+    "light_runner",
+]
 
 MAX_ITERS = 10_000_000
 
