@@ -68,6 +68,20 @@ def test_each_rank_has_its_files(diverged: Path) -> None:
         assert not list((diverged / "otlp" / f"rank{rank:04d}").glob("*.part"))
 
 
+def test_ranks_of_one_distributed_model(diverged: Path) -> None:
+    """The gradients that the ranks share have one norm, and each rank's loss is its own."""
+    norms, losses = (
+        [
+            [record["tags"][name] for record in records(diverged, rank) if name in record["tags"]][:5]
+            for rank in RANKS
+        ]
+        for name in ("grad_norm", "loss")
+    )
+    assert len(norms[0]) == 5
+    assert norms[0] == pytest.approx(norms[1])
+    assert all(one != other for one, other in zip(*losses, strict=True))
+
+
 def test_the_console_shows_rank_zero_alone(diverged: Path) -> None:
     """What was printed is rank 0's file, line by line, apart from the year."""
     printed = (diverged / "printed.txt").read_text().splitlines()
