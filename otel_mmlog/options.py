@@ -50,6 +50,7 @@ class Options:
     config: Mapping[str, Any]
     processors: Sequence[Callable[..., Any]]
     system_metrics: bool
+    deferred: bool = False
     guest: bool = False
 
 
@@ -74,7 +75,7 @@ def check_options(
         raise ConfigError(
             f"experiment_name is {shown(experiment_name)}, but it is a printable, non-empty string."
         )
-    for name in ("by_epoch", "distributed", "ignore_last", "resume", "console", "system_metrics"):
+    for name in ("by_epoch", "distributed", "ignore_last", "resume", "console", "system_metrics", "deferred"):
         check_flag(rest[name], name)
     _check_environment(settings)
     check_count(rest["interval"], "interval")
@@ -92,6 +93,7 @@ def check_options(
         config=_config(rest.pop("config")),
         processors=_processors(rest.pop("processors")),
         logger_name=_logger_name(rest.pop("logger_name")),
+        deferred=_deferred(settings, asked=rest.pop("deferred")),
         **rest,
     )
 
@@ -123,6 +125,10 @@ def _work_dir(work_dir: object, experiment_name: str) -> Path:
 def _level(settings: Settings, log_level: str | int | None) -> int:
     level = parse_level("INFO" if log_level is None else log_level, "log_level")
     return level if settings.log_level is None else parse_level(settings.log_level, "OTEL_MMLOG_LOG_LEVEL")
+
+
+def _deferred(settings: Settings, *, asked: bool) -> bool:
+    return asked if settings.deferred is None else settings.deferred
 
 
 def _config(value: object) -> Mapping[str, Any]:

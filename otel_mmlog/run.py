@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from otel_mmlog.core.checks import check_count
+from otel_mmlog.core.compiler import keep_compiler_out
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.log_processor import LogProcessor
 from otel_mmlog.emitter import Emitter
@@ -58,7 +59,9 @@ class Run(RunBase):
             f"{options.experiment_name}-{self.run_id}-{self.attempt}-{ordinal}"
         )
         self._raw = RawPoints(self.hub, parts.journal_output.write_raw) if options.steps == "every" else None
-        self._emitter = Emitter(parts, self._events, processor, self.hub, self._raw)
+        self._emitter = Emitter(
+            parts, self._events, processor, self.hub, self._raw, deferred=options.deferred
+        )
         self._tell = TellOnce(parts.handler.tell)
         self._tell_lost = TellOnce(logging.getLogger(__name__).warning)
         self._scalars = ScalarLog(self.hub, self._tell)
@@ -72,6 +75,7 @@ class Run(RunBase):
         self._router = ScalarRouter(
             self.hub, self._scalars, self._loops, tell=self._tell, begin_free=self._send_config
         )
+        keep_compiler_out()
         self._begin()
 
     def epochs(self, n: int, start: int | None = None) -> SizedIterator[int]:
@@ -157,14 +161,14 @@ class Run(RunBase):
     @contextlib.contextmanager
     def checkpoint(self, path: str | os.PathLike[str]) -> Iterator[Path]:
         """Mark the saving of a checkpoint: ``with run.checkpoint(path): torch.save(...)``."""
-        self._loops.settle()
+        self._settle()
         self.logger.info(f"Saving checkpoint at {self._loops.finished()}")
         with self.span(semconv.SPAN_CHECKPOINT_SAVE, {"path": os.fspath(path), **self._loops.state()}):
             yield Path(path)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the hub and where training stands, for a checkpoint."""
-        self._loops.settle()
+        self._settle()
         return {
             "version": VERSION,
             "run_id": self.run_id,
@@ -179,10 +183,29 @@ class Run(RunBase):
             ConfigError: It is no state of a run; nothing was changed.
         """
         checked = read_state(state)
+        self._emitter.drain()
         self._loops.restore(checked.epoch, checked.iteration)
         self.hub.load_state_dict(checked.hub)
         if self._raw is not None:
             self._raw.skip_all()
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until all that was logged is safe; records that are held for a device leave first.
+
+        Args:
+            timeout: Seconds to wait for the collector, if an endpoint is configured.
+
+        Returns:
+            Whether nothing was refused and the collector acknowledged everything; without an endpoint,
+            whether the disk confirmed it.
+        """
+        self._emitter.drain()
+        return super().flush(timeout)
+
+    def _settle(self) -> None:
+        """Close what waits for more scalars, and send what waits for a device."""
+        self._loops.settle()
+        self._emitter.drain()
 
     def _note_lost(self) -> None:
         """Tell that scalars are not kept: the run is closed, or its parent process has it."""
@@ -195,6 +218,7 @@ class Run(RunBase):
         if self.closed:
             self._tell_lost("loop", "a loop after run.close(): it runs, but nothing of it is kept")
             return
+        keep_compiler_out()
         self._scalars.reserve_times()
         self._hooks.ensure()
         self._send_config()
@@ -205,6 +229,7 @@ class Run(RunBase):
     def _close_loops(self) -> None:
         self._loops.close()
         self._emitter.end_iteration()
+        self._emitter.drain()
 
     def _finish(self) -> None:
         self._send_config()

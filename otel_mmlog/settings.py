@@ -31,6 +31,7 @@ class Settings:
 
     Attributes:
         log_level: ``OTEL_MMLOG_LOG_LEVEL``, or None; it wins over the argument of ``init``.
+        deferred: ``OTEL_MMLOG_DEFERRED``, or None; it wins over the argument of ``init``.
         journal_dir: ``OTEL_MMLOG_JOURNAL_DIR``, a folder on the machine's own disk, or None for the work_dir.
         cap_bytes: ``OTEL_MMLOG_JOURNAL_MAX_BYTES``: what one rank's journal may take on disk.
         segment_bytes: ``OTEL_MMLOG_SEGMENT_MAX_BYTES``: a segment is sealed when it is this long.
@@ -50,6 +51,7 @@ class Settings:
     """
 
     log_level: str | None
+    deferred: bool | None
     journal_dir: Path | None
     cap_bytes: int
     segment_bytes: int
@@ -86,6 +88,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     wanted = SIGNALS if endpoints is None else tuple(endpoints)
     return Settings(
         log_level=environ.get("OTEL_MMLOG_LOG_LEVEL") or None,
+        deferred=_true_or_false(environ, "OTEL_MMLOG_DEFERRED"),
         journal_dir=_folder(environ, "OTEL_MMLOG_JOURNAL_DIR"),
         cap_bytes=int(_at_least(environ, "OTEL_MMLOG_JOURNAL_MAX_BYTES", MIB, cap_bytes)),
         segment_bytes=int(_at_least(environ, "OTEL_MMLOG_SEGMENT_MAX_BYTES", 4096, SEGMENT_BYTES)),
@@ -115,12 +118,9 @@ def runner_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     environ = dict(os.environ if environ is None else environ)
     found: dict[str, Any] = {}
     for name in ("distributed", "flat_history", "system_metrics"):
-        variable = f"OTEL_MMLOG_{name.upper()}"
-        text = environ.get(variable, "").strip().lower()
-        if text not in ("", "true", "false"):
-            raise ConfigError(f"{variable}={environ[variable]!r} is neither true nor false.")
-        if text:
-            found[name] = text == "true"
+        value = _true_or_false(environ, f"OTEL_MMLOG_{name.upper()}")
+        if value is not None:
+            found[name] = value
     for name in ("layout", "ranks"):
         if environ.get(f"OTEL_MMLOG_{name.upper()}"):
             found[name] = environ[f"OTEL_MMLOG_{name.upper()}"].strip().lower()
@@ -140,6 +140,14 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
     # The specification: only "true", in any case, is true.
     # https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#boolean
     return environ.get(name, "").strip().lower() == "true"
+
+
+def _true_or_false(environ: Mapping[str, str], name: str) -> bool | None:
+    """The variable, or None if it is unset or empty."""
+    text = environ.get(name, "").strip().lower()
+    if text not in ("", "true", "false"):
+        raise ConfigError(f"{name}={environ[name]!r} is neither true nor false.")
+    return text == "true" if text else None
 
 
 def _exports(environ: Mapping[str, str], name: str) -> bool:

@@ -41,6 +41,7 @@ def init(
     logger_name: str = "mmengine",
     trace_ranks: int = 64,
     system_metrics: bool = False,
+    deferred: bool = False,
 ) -> Run:
     """Start a run in this process; every rank calls it with the same arguments.
 
@@ -70,6 +71,8 @@ def init(
         trace_ranks: With more ranks than this, each rank has a trace of its own.
         system_metrics: Whether this process, and on local rank 0 the machine and its GPUs, are measured every ten
             seconds, by a thread; needs ``pip install 'otel-mmlog[system]'``.
+        deferred: Whether a record whose scalars are CUDA tensors leaves one interval later, still with its own step and
+            time, so that training never waits for the device. ``OTEL_MMLOG_DEFERRED`` wins.
 
     Raises:
         ConfigError: An argument or an environment variable cannot be used; the message says what can.
@@ -95,6 +98,7 @@ def init(
         logger_name=logger_name,
         trace_ranks=trace_ranks,
         system_metrics=system_metrics,
+        deferred=deferred,
     )
     processor = LogProcessor(window_size, by_epoch, custom_cfg, num_digits, log_with_hierarchy, mean_pattern)
     ordinal = next(_ordinals)

@@ -43,6 +43,7 @@ INIT = [
     "logger_name",
     "trace_ranks",
     "system_metrics",
+    "deferred",
 ]
 RUN = [
     "checkpoint",

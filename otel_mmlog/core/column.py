@@ -14,6 +14,7 @@ _DTYPES: dict[type, np.dtype[Any]] = {
     float: np.dtype(np.float64),
 }
 _FEW = 65_536
+_SPARE = 4096  # forgotten values that stay for a while, for those who look at the column as it was
 _KINDS = {dtype: kind for kind, dtype in _DTYPES.items()}
 
 
@@ -87,6 +88,16 @@ class Column:
         """The values with indices from `low` to below `high`; not a copy."""
         return self._buffer[low - self._start : high - self._start]
 
+    def up_to(self, stop: int, dtype: np.dtype[Any]) -> "Column":
+        """The column as it was when it had this `stop` and this dtype; shares the values."""
+        values = self._buffer[: max(stop - self._start, 0)]
+        if values.dtype != dtype:
+            with np.errstate(invalid="ignore"):
+                as_they_were = values.astype(dtype)
+            if (as_they_were == values).all():  # else one of these values is what has widened them
+                values = as_they_were
+        return Column(values, self.max_length, self._start)
+
     def replace(self, index: int, value: int | float) -> None:
         """Put `value` at `index`; nothing happens if that value is forgotten."""
         if index < self.first:
@@ -110,7 +121,7 @@ class Column:
 
         Always a new one: views of the old one are in other hands.
         """
-        kept = min(self._end, self.max_length)
+        kept = min(self._end, self.max_length + _SPARE)
         buffer = np.empty(kept + kept // 8 + 64, dtype=self._buffer.dtype)
         buffer[:kept] = self._buffer[self._end - kept : self._end]
         self._start += self._end - kept

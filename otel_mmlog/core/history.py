@@ -10,8 +10,9 @@ import numpy as np
 from otel_mmlog.core.blocks import BLOCK_LENGTH, Blocks
 from otel_mmlog.core.column import Array, Column
 from otel_mmlog.core.errors import ConfigError, RuleTypeError, ScalarError, StatisticNameError
+from otel_mmlog.core.pending_tensors import PendingTensors
 from otel_mmlog.core.statistics import Statistic, unknown_statistic
-from otel_mmlog.core.tensors import PendingTensors, plain_number
+from otel_mmlog.core.tensors import plain_number
 
 EXACT_LENGTH = 65_536
 """Windows up to this many values are summed by numpy over one view, longer ones by blocks."""
@@ -62,6 +63,7 @@ class HistoryBuffer:
         self._origin = 0
         self._blocks: dict[str, Blocks] = {}
         self._pending: PendingTensors | None = None
+        self._reserved = -1
 
     @property
     def max_length(self) -> int:
@@ -110,11 +112,13 @@ class HistoryBuffer:
             self._pending.read()
         self.update(float("nan") if floating else 0, count)
         self._pending = pending
-        return self._values.stop - 1
+        self._reserved = self._values.stop - 1
+        return self._reserved
 
     def fill(self, index: int, value: int | float) -> None:
         """Put in a value that `reserve` made a place for."""
-        self._pending = None
+        if index == self._reserved:  # else later ones are still to come
+            self._pending = None
         self._values.replace(index, value)
 
     @classmethod

@@ -10,8 +10,9 @@ import numpy as np
 from otel_mmlog.core import hub_state
 from otel_mmlog.core.errors import ScalarError
 from otel_mmlog.core.history import HistoryBuffer
+from otel_mmlog.core.pending_tensors import PendingTensors
 from otel_mmlog.core.shown import shown
-from otel_mmlog.core.tensors import PENDING_MAX, PendingTensors, is_on_device, plain_number
+from otel_mmlog.core.tensors import is_on_device, plain_number
 
 _log = logging.getLogger(__name__)
 _H = TypeVar("_H", bound="MessageHub")
@@ -149,9 +150,11 @@ class MessageHub:
         count = plain_number(count)
         if isinstance(count, float):
             raise ScalarError(f"the count of {key!r} must be an int, got {shown(count)}")
+        deferred = self._is_deferred(value)
+        if deferred:
+            self._pending.refuse_capture(key, value)
         if count != 1 and self._is_other_kind(key, weighted=weighted):
             value = value * count if weighted else value / count
-        deferred = self._is_deferred(value)
         number = _checked_tensor(key, value) if deferred else plain_number(value)
         self._set_resumed(key, resumed=resumed)
         history = self._log_scalars.get(key)
@@ -165,8 +168,6 @@ class MessageHub:
             return
         index = history.reserve(self._pending, floating=value.is_floating_point(), count=count)
         self._pending.add(history, index, value)
-        if len(self._pending) >= PENDING_MAX:
-            self._pending.read()
 
     def _is_other_kind(self, key: str, *, weighted: bool) -> bool:
         """Whether the history of `key` holds sums and a mean comes, or the other way round."""

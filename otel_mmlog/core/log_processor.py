@@ -8,7 +8,7 @@ import numpy as np
 from otel_mmlog.core import line
 from otel_mmlog.core.collect import TIMES, OnRuleError, Tags, apply_rules, mode_histories, time_rules
 from otel_mmlog.core.errors import ModeError
-from otel_mmlog.core.hub import MessageHub
+from otel_mmlog.core.hub_view import HubFace
 from otel_mmlog.core.own_tags import plain_value, put_own, put_position
 from otel_mmlog.core.progress import Progress
 from otel_mmlog.core.record import Record, Source
@@ -37,7 +37,7 @@ class LogProcessor(RunnerFace):
 
     def after_iter(
         self,
-        hub: MessageHub,
+        hub: HubFace,
         progress: Progress,
         *,
         time_ns: int,
@@ -72,7 +72,7 @@ class LogProcessor(RunnerFace):
 
     def after_epoch(
         self,
-        hub: MessageHub,
+        hub: HubFace,
         progress: Progress,
         *,
         time_ns: int,
@@ -112,13 +112,13 @@ class LogProcessor(RunnerFace):
         put_position(values, tags.sources, progress)
         return Record("epoch", progress, values, tags.sources, text, time_ns, rank)
 
-    def _keep(self, hub: MessageHub, progress: Progress) -> None:
+    def _keep(self, hub: HubFace, progress: Progress) -> None:
         hub.keep_at_least(self.longest_window)
         if any(rule.window_size == "epoch" for rule in self.rules):
             hub.keep_at_least(min(progress.batch_idx + 1, _KEPT_FOR_EPOCH))
 
     def _iter_tags(
-        self, hub: MessageHub, progress: Progress, on_error: OnRuleError | None, *, hierarchical: bool
+        self, hub: HubFace, progress: Progress, on_error: OnRuleError | None, *, hierarchical: bool
     ) -> Tags:
         start = f"{progress.mode}/"
         histories = mode_histories(hub.log_scalars, start, progress.mode, hierarchical=hierarchical)
@@ -128,7 +128,7 @@ class LogProcessor(RunnerFace):
 
     def _epoch_tags(
         self,
-        hub: MessageHub,
+        hub: HubFace,
         progress: Progress,
         windows: Mapping[str, int] | None,
         on_error: OnRuleError | None,

@@ -12,7 +12,7 @@ import torch
 
 from otel_mmlog.core.errors import ScalarError
 from otel_mmlog.core.hub import MessageHub
-from otel_mmlog.core.tensors import PENDING_MAX, PendingTensors
+from otel_mmlog.core.pending_tensors import PENDING_MAX, PendingTensors
 
 
 class LateHub(MessageHub):

@@ -1,15 +1,20 @@
 """mmengine's own hub with flat histories, and without a wait for the device at each update."""
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from otel_mmlog.core.tensors import PENDING_MAX, PendingTensors, is_on_device
+from otel_mmlog.core.errors import ScalarError
+from otel_mmlog.core.pending_tensors import PendingTensors
+from otel_mmlog.core.tensors import is_on_device
 from otel_mmlog.integrations.mmengine.flat_history import FlatHistory, flatten
 from otel_mmlog.integrations.mmengine.patches import Patches
+from otel_mmlog.loops.told import TellOnce
 
+_log = logging.getLogger(__name__)
 _NUMBERS = frozenset({float, int, bool})
 _NO_INTS = np.empty(0, np.int64)
 _NEEDED = ("_log_scalars", "_resumed_keys", "_set_resumed_keys")
@@ -48,11 +53,17 @@ class _LateValues:
     def __init__(self, is_late: Callable[[Any], bool]) -> None:
         self._is_late = is_late
         self._pending = PendingTensors()
+        self._tell = TellOnce(_log.warning)
 
     def put(self, hub: Any, key: str, value: Any, count: Any, *, resumed: bool) -> bool:
         """Append a value that is to be read late; False if it is none, or one for mmengine to judge."""
         if not (self._is_late(value) and isinstance(count, int) and _can_wait(value)):
             return False
+        try:
+            self._pending.refuse_capture(key, value)
+        except ScalarError as error:  # mmengine would read the value, which ends the capture
+            self._tell(key, f"a value was left out: {error}")
+            return True
         history = hub._log_scalars.get(key)
         if history is not None and not flatten(history):
             return False
@@ -61,8 +72,6 @@ class _LateValues:
             history = hub._log_scalars[key] = FlatHistory(_NO_INTS, _NO_INTS)
         index = history.reserve(self._pending, floating=value.is_floating_point(), count=count)
         self._pending.add(history, index, value)
-        if len(self._pending) >= PENDING_MAX:
-            self._pending.read()
         return True
 
 

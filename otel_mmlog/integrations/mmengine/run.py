@@ -204,4 +204,5 @@ def _options(runner: Any, log_level: int, options: RunnerOptions, settings: Sett
         config=None,
         processors=options.processors,
         system_metrics=options.system_metrics,
+        deferred=False,
     )

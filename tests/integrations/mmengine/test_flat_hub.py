@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_mmlog.core.hub import MessageHub
-from otel_mmlog.core.tensors import PENDING_MAX
+from otel_mmlog.core.pending_tensors import PENDING_MAX
 from tests.integrations.mmengine.flat_hubs import assert_same_hubs, flat_class
 from tests.oracle.theirs import TheirHistory, TheirHub
 
