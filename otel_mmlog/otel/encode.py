@@ -8,6 +8,7 @@ from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext
 
 from otel_mmlog.core.record import LogEvent, RawSeries, Record
 from otel_mmlog.otel.envelope import make_envelope
@@ -18,6 +19,7 @@ from otel_mmlog.otel.logs import LogsEncoder
 from otel_mmlog.otel.metrics import MetricsEncoder, later_ns
 from otel_mmlog.otel.names import MetricNames
 from otel_mmlog.otel.official import metrics_json
+from otel_mmlog.otel.span_starts import SpanStartsEncoder
 from otel_mmlog.otel.traces import TracesEncoder
 from otel_mmlog.otel.values import Values
 
@@ -60,6 +62,7 @@ class Encoder:
         self._metrics = MetricsEncoder(metrics, point_attributes, names, values, self.faults)
         self._health = HealthEncoder(metrics, values.attributes(point_attributes), clock_ns())
         self._logs = LogsEncoder(logs, limits, self.faults, clock_ns)
+        self._starts = SpanStartsEncoder(logs, limits, self._logs, clock_ns)
         self._traces = TracesEncoder(limits, self.faults)
 
     def metrics_lines(self, record: Record) -> list[EncodedLine]:
@@ -85,6 +88,10 @@ class Encoder:
     def log_line(self, event: LogEvent) -> EncodedLine:
         """Return the event as one log record."""
         return self._logs.line(event)
+
+    def start_line(self, span: ReadableSpan, context: SpanContext) -> EncodedLine:
+        """Return the start of a span as one log record."""
+        return self._starts.line(span, context)
 
     def spans_lines(self, spans: Sequence[ReadableSpan]) -> list[EncodedLine]:
         """Return SDK spans: one line, or several above 512 KiB."""

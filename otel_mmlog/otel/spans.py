@@ -142,15 +142,19 @@ class RunSpans:
             start_ns: When it started, in Unix nanoseconds; None for now.
         """
         before = get_current_span()
-        parent = self._open.get(before.get_span_context().span_id)
-        if parent is None and not before.get_span_context().is_valid:
+        outer = before.get_span_context()
+        parent = self._open.get(outer.span_id)
+        if parent is None and not outer.is_valid:
             parent = None if self.run.closed else self.run  # another thread: contexts are not inherited
         context, links = self._place(before if parent is None else parent.span, own_trace=own_trace)
-        return self._start(name, attributes or {}, context, links, parent, start_ns)
+        return self._start(name, attributes or {}, context, links, parent, before, start_ns)
 
     def close(self, handle: OpenSpan, error: BaseException | None, end_ns: int | None = None) -> None:
         """End a span and what is open inside it; see `OpenSpan.close`."""
         if handle.closed or handle.is_inherited:
+            return
+        if handle is next(reversed(self._open.values()), None):  # nothing has been opened inside it since
+            self._end(handle, error or self.failure, end_ns)
             return
         for inner in reversed(list(self._open.values())):
             if handle in inner.lineage():
@@ -165,22 +169,19 @@ class RunSpans:
         if topology is None:
             return OpenSpan(self, INVALID_SPAN, None, INVALID_SPAN)
         links = [] if topology.is_root or topology.shares_trace else topology.links()
-        ambient = get_current_span().get_span_context()
+        before = get_current_span()
+        ambient = before.get_span_context()
         if ambient.is_valid:
             links.append(Link(ambient))
         ids.next_span_id = topology.root.span_id if topology.is_root else None
-        return self._start(SPAN_RUN, attributes, topology.run_context(), links, None, start_ns)
+        return self._start(SPAN_RUN, attributes, topology.run_context(), links, None, before, start_ns)
 
     def _place(self, outer: Span, *, own_trace: bool) -> tuple[Context, list[Link]]:
         topology = self._topology
+        if not own_trace or topology is None or topology.is_root:
+            return set_span_in_context(outer), []
         context = outer.get_span_context()
-        if (
-            not own_trace
-            or topology is None
-            or topology.is_root
-            or not context.trace_flags.sampled
-            or context.trace_id == topology.own_trace_id
-        ):
+        if not context.trace_flags.sampled or context.trace_id == topology.own_trace_id:
             return set_span_in_context(outer), []
         return Context(), topology.links()
 
@@ -191,9 +192,9 @@ class RunSpans:
         context: Context,
         links: list[Link],
         parent: OpenSpan | None,
+        before: Span,
         start_ns: int | None,
     ) -> OpenSpan:
-        before = get_current_span()
         if self._tracer is None:
             return OpenSpan(self, INVALID_SPAN, parent, before)
         plain: Mapping[str, Any] = self.values.attributes(attributes)
@@ -202,8 +203,9 @@ class RunSpans:
             self.values.text(text), context, attributes=plain, links=links, start_time=start_ns
         )
         handle = OpenSpan(self, span, parent, before)
-        if span.get_span_context().is_valid:
-            self._open[span.get_span_context().span_id] = handle
+        own = span.get_span_context()
+        if own.is_valid:
+            self._open[own.span_id] = handle
             attach(set_span_in_context(span))
         return handle
 

@@ -13,7 +13,6 @@ from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.otel.encode import Encoder
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.providers import RunTracerProvider
-from otel_mmlog.otel.traces import start_event
 
 OnLine = Callable[[EncodedLine], object]
 """Takes a line, as the journal's ``append`` does; what it returns is ignored."""
@@ -72,7 +71,7 @@ class JournalSpanProcessor(SpanProcessor):
         """Journal that the span is open."""
         context = span.get_span_context()
         if context is not None and context.trace_flags.sampled:
-            line = self._encoder.log_line(start_event(span, context))
+            line = self._encoder.start_line(span, context)
             self._started[context.span_id] = (os.getpid(), line.data)
             self._on_line(line)
 

@@ -15,13 +15,10 @@ from opentelemetry.trace import Link, SpanContext, TraceState
 
 from otel_mmlog.core.escape import escape_json
 from otel_mmlog.core.keys import free_key
-from otel_mmlog.core.record import LogEvent, TraceRef
-from otel_mmlog.otel import semconv
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.values import Values, quote
 
-_DEBUG = 10
 _UNBOUNDED = Limits(value_chars=2**62, nodes=2**31)  # the SDK has limits of its own
 # SpanFlags of opentelemetry.proto.trace.v1: whether it is known that a context is remote, and whether it is.
 _IS_REMOTE_KNOWN, _IS_REMOTE = 0x100, 0x200
@@ -42,6 +39,7 @@ class TracesEncoder:
         self._faults = faults
         self._values = Values(_UNBOUNDED, faults)
         self._resource: tuple[Resource | None, str] = (None, "")
+        self._scope: tuple[InstrumentationScope | None, str] = (None, "{}")
 
     def lines(self, spans: Sequence[ReadableSpan]) -> list[EncodedLine]:
         """Return one line of all spans, or one a span where that would be too long."""
@@ -71,7 +69,7 @@ class TracesEncoder:
             by_resource = _grouped(spans, lambda span: span.resource)
             groups = [
                 f'{{"resource":{self._resource_json(resource)},"scopeSpans":['
-                f"{_scope_spans(group, values, most_parts)}]{_schema_url(resource)}}}"
+                f"{self._scope_spans(group, values, most_parts)}]{_schema_url(resource)}}}"
                 for resource, group in by_resource
             ]
         except Exception:  # noqa: BLE001 - a span subclass may hold anything; the caller refuses and counts it
@@ -86,27 +84,24 @@ class TracesEncoder:
             self._resource = (resource, text)
         return text
 
+    def _scope_spans(self, spans: Sequence[ReadableSpan], values: Values, most_parts: int | None) -> str:
+        return ",".join(
+            [
+                f'{{"scope":{self._scope_json(scope, values)},"spans":['
+                f"{','.join([_span(span, values, most_parts) for span in group])}]{_schema_url(scope)}}}"
+                for scope, group in _grouped(spans, lambda span: span.instrumentation_scope)
+            ]
+        )
 
-def start_event(span: ReadableSpan, context: SpanContext) -> LogEvent:
-    """Return the ``mmlog.span.start`` event of a span that has just begun."""
-    attributes: dict[str, Any] = {semconv.SPAN_NAME: span.name, semconv.SPAN_KIND: span.kind.value + 1}
-    if span.parent is not None:
-        attributes[semconv.SPAN_PARENT_ID] = f"{span.parent.span_id:016x}"
-    if span.attributes:
-        attributes[semconv.SPAN_ATTRIBUTES] = dict(span.attributes)
-    if span.links:
-        attributes[semconv.SPAN_LINKS] = [
-            f"{link.context.trace_id:032x}:{link.context.span_id:016x}" for link in span.links
-        ]
-    return LogEvent(
-        time_ns=span.start_time or 0,
-        level=_DEBUG,
-        logger=semconv.SCOPE_NAME,
-        body=f"{span.name} started",
-        attributes=attributes,
-        event_name=semconv.EVENT_SPAN_START,
-        trace=TraceRef(context.trace_id, context.span_id, int(context.trace_flags)),
-    )
+    def _scope_json(self, scope: InstrumentationScope | None, values: Values) -> str:
+        """Return a scope; that of the span before was rendered before."""
+        if values is not self._values:
+            return _scope(scope, values)
+        known, text = self._scope
+        if scope is not known:
+            text = _scope(scope, values)
+            self._scope = (scope, text)
+        return text
 
 
 def _grouped(
@@ -118,16 +113,6 @@ def _grouped(
     for span in spans:
         groups[key(span)].append(span)
     return groups.items()
-
-
-def _scope_spans(spans: Sequence[ReadableSpan], values: Values, most_parts: int | None) -> str:
-    return ",".join(
-        [
-            f'{{"scope":{_scope(scope, values)},"spans":['
-            f"{','.join([_span(span, values, most_parts) for span in group])}]{_schema_url(scope)}}}"
-            for scope, group in _grouped(spans, lambda span: span.instrumentation_scope)
-        ]
-    )
 
 
 def _scope(scope: InstrumentationScope | None, values: Values) -> str:
@@ -145,9 +130,10 @@ def _span(span: ReadableSpan, values: Values, most_parts: int | None) -> str:
     context = span.get_span_context()
     if context is None:
         raise ValueError("the span has no context")
-    events, links = span.events, span.links
+    all_events, all_links = events, links = span.events, span.links
     if most_parts is not None:
         events, links = events[-most_parts:], links[-most_parts:]
+    attributes: Mapping[str, Any] = dict(span.attributes or {})
     return "".join(
         [
             f'{{"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"',
@@ -157,12 +143,12 @@ def _span(span: ReadableSpan, values: Values, most_parts: int | None) -> str:
             _text("name", span.name, values),
             _time("startTimeUnixNano", span.start_time),
             _time("endTimeUnixNano", _end_ns(span)),
-            _attributes(span.attributes, values),
+            _attributes(attributes, values),
             _dropped("Attributes", span.dropped_attributes),
             f',"events":[{",".join([_event(event, values) for event in events])}]' if events else "",
-            _dropped("Events", span.dropped_events + len(span.events) - len(events)),
+            _dropped("Events", span.dropped_events + len(all_events) - len(events)),
             f',"links":[{",".join([_link(link, values) for link in links])}]' if links else "",
-            _dropped("Links", span.dropped_links + len(span.links) - len(links)),
+            _dropped("Links", span.dropped_links + len(all_links) - len(links)),
             _status(span, values),
             "}",
         ]
@@ -207,7 +193,7 @@ def _attributes(attributes: "Mapping[str, Any] | None", values: Values) -> str:
     for key, value in attributes.items():
         name = values.key(key)
         if name:
-            told[free_key(name, told)] = values.any_value(value)
+            told[free_key(name, told) if name in told else name] = values.any_value(value)
     pairs = [f'{{"key":{quote(name)},"value":{value}}}' for name, value in told.items()]
     return f',"attributes":[{",".join(pairs)}]'
 

@@ -23,7 +23,7 @@ _STRINGS_A_VALUE = 4  # a nested value has as many characters as so many strings
 _MAX_INT_BITS = 4096  # Python refuses to print integers above 4300 digits
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-quote = json.JSONEncoder(ensure_ascii=False).encode
+quote = json.encoder.encode_basestring
 """A clean string as a JSON string."""
 
 
@@ -53,16 +53,18 @@ class Values:
     def any_value(self, value: Any) -> str:
         """Return the AnyValue as JSON; ``{}`` for None, which is OTLP's empty value."""
         kind = type(value)
+        if kind is str:
+            return f'{{"stringValue":{quote(self.text(value))}}}'
         if kind is int and INT64_MIN <= value <= INT64_MAX:
             return f'{{"intValue":"{value}"}}'
         if kind is float and math.isfinite(value):
             return f'{{"doubleValue":{value!r}}}'
-        if kind is str:
-            return f'{{"stringValue":{quote(self.text(value))}}}'
         return plain_json(self.plain(value))
 
     def plain(self, value: Any) -> Plain:
         """Return the value as plain data of bounded size; never raises."""
+        if type(value) is str:
+            return self.text(value)
         try:
             return _Walk(self._limits, self._faults).plain(value, 0)
         except Exception as error:  # noqa: BLE001 - a user's object may raise anything; it is counted
@@ -74,11 +76,13 @@ class Values:
         for key, value in attributes.items():
             name = self.key(key)
             if name:
-                plain[free_key(name, plain)] = self.plain(value)
+                plain[free_key(name, plain) if name in plain else name] = self.plain(value)
         return plain
 
     def text(self, text: str) -> str:
         """Return a string of bounded length that has UTF-8."""
+        if text.isascii() and len(text) <= self._limits.value_chars:
+            return text
         if len(text) > self._limits.value_chars:
             self._faults["value_cut"] += 1
             text = text[: self._limits.value_chars]
@@ -86,6 +90,8 @@ class Values:
 
     def key(self, key: Any) -> str:
         """Return an attribute's key as a string; the empty one, counted, cannot be used."""
+        if type(key) is str and key.isascii() and 0 < len(key) <= KEY_CHARS:
+            return key
         text = key if type(key) is str else str(self.plain(key))
         if not text:
             self._faults["empty_key"] += 1

@@ -3,7 +3,7 @@
 import logging
 import sys
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from otel_mmlog.core.keys import free_key
@@ -91,10 +91,39 @@ def to_log_event(event_dict: EventDict, *, trace: TraceRef | None = None, seq: i
         event_name=event_dict.get(EVENT_NAME),
         exception=exception_info(event_dict.get("exc_info")),
         record=record,
-        code=None if record is not None else _code(event_dict),
+        code=None if record is not None else _code(*map(event_dict.get, ("pathname", "func_name", "lineno"))),
         trace=trace,
         seq=seq,
         bare=bool(event_dict.get(BARE)),
+    )
+
+
+def bare_event(
+    record: logging.LogRecord, name: str, attributes: Mapping[str, Any], *, trace: TraceRef | None, seq: int
+) -> LogEvent:
+    """Return what `from_stdlib` and `to_log_event` make of a log record with an event dict of these attributes.
+
+    Args:
+        record: Its text says already what the attributes say.
+        name: What the event is called.
+        attributes: Under none of the pipeline's own keys.
+        trace: The span that is current, or None.
+        seq: The event's number.
+    """
+    if record.stack_info:
+        attributes = {**attributes, STACK: record.stack_info}
+    return LogEvent(
+        time_ns=int(record.created * 1e9),
+        level=record.levelno,
+        logger=record.name,
+        body=format_message(record.msg, record.args),
+        attributes=attributes,
+        event_name=name,
+        exception=exception_info(record.exc_info),
+        code=_code(record.pathname, record.funcName, record.lineno),
+        trace=trace,
+        seq=seq,
+        bare=True,
     )
 
 
@@ -160,11 +189,7 @@ def _guarded(render: Callable[[], str], what: str) -> str:
         return f"<unprintable {what}: {type(error).__name__}>"
 
 
-def _code(event_dict: EventDict) -> CodeRef | None:
-    pathname = event_dict.get("pathname")
+def _code(pathname: Any, function: Any, line: Any) -> CodeRef | None:
     if not pathname:
         return None
-    line = event_dict.get("lineno")
-    return CodeRef(
-        str(pathname), str(event_dict.get("func_name") or ""), line if isinstance(line, int) else 0
-    )
+    return CodeRef(str(pathname), str(function or ""), line if isinstance(line, int) else 0)

@@ -7,14 +7,14 @@ import os
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from structlog import DropEvent
 
 from otel_mmlog.core.record import LogEvent, Record, TraceRef
 from otel_mmlog.pipeline.chain import Processor, process
-from otel_mmlog.pipeline.events import HANDLED, from_stdlib, text_of, to_log_event
+from otel_mmlog.pipeline.events import HANDLED, bare_event, from_stdlib, text_of, to_log_event
 from otel_mmlog.pipeline.outputs import OWN_LOGGER, Output
 
 QUIET_S = 5.0
@@ -104,9 +104,32 @@ class RunHandler(logging.Handler):
             )
             self._put(event)
 
+        self._lock_and_guard(put, record)
+
+    def write_event(self, record: logging.LogRecord, name: str, attributes: Mapping[str, Any]) -> None:
+        """Write a log record as a bare event, as `handle` does with one that nobody else looks at.
+
+        Args:
+            record: When, where and what.
+            name: What it is called.
+            attributes: Under none of the pipeline's own keys.
+        """
+        if getattr(record, HANDLED, None) == self._mark:
+            return
+        setattr(record, HANDLED, self._mark)
+
+        def put(record: logging.LogRecord) -> None:
+            if os.getpid() != self._pid:
+                self._become_worker()
+            told = {**self._worker, **attributes}
+            self._put(bare_event(record, name, told, trace=self._current_trace(), seq=self._next_seq()))
+
+        self._lock_and_guard(put, record)
+
+    def _lock_and_guard(self, write: Callable[[_Written], None], what: _Written) -> None:
         self.acquire()
         try:
-            self._guard(put, record)
+            self._guard(write, what)
         finally:
             self.release()
 

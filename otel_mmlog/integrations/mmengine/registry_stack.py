@@ -55,9 +55,11 @@ class Call:
 
     def add(self, facts: Facts) -> None:
         """Add facts, to the span as well."""
-        self.facts.update(facts)
-        if self.span is not None:
-            self.span.set(facts)
+        known = self.facts
+        news = {name: fact for name, fact in facts.items() if name not in known or known[name] != fact}
+        known.update(news)
+        if news and self.span is not None:
+            self.span.set(news)
 
     def may_end_with(self, record: logging.LogRecord) -> bool:
         """Whether a record may be MMEngine's line of this call; for a build, only its own functions print that."""

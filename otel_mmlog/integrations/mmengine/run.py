@@ -89,10 +89,12 @@ class RunnerRun(RunBase):
         if record.levelno < handler.level:
             return
         if event_name is None:
-            record = without_secrets(record, getattr(self._runner(), "cfg", None))
-        else:
+            handler.handle(without_secrets(record, getattr(self._runner(), "cfg", None)))
+        elif handler.has_processors:
             setattr(record, EVENT_DICT, {**(attributes or {}), EVENT_NAME: event_name, BARE: True})
-        handler.handle(record)
+            handler.handle(record)
+        else:
+            handler.write_event(record, event_name, attributes or {})
 
     def note_line(self, runner: Any, batch_idx: int, mode: Mode, *, kind: Kind, tag: Any, text: Any) -> None:
         """Take what the log processor returned; the record leaves with the line that has this very text."""
