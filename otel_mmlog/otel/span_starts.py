@@ -5,7 +5,7 @@ other event is.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -17,12 +17,11 @@ from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.logs import LogsEncoder, severity_number
-from otel_mmlog.otel.values import INT64_MAX, KEY_CHARS, quote
+from otel_mmlog.otel.values import KEY_CHARS, SHORT_CHARS, SHORT_ITEMS, quote, short_json
 
 _LEVEL = logging.DEBUG
-_MOST_ITEMS = 32
-_MOST_CHARS = 1024
-_ROOMY = Limits(value_chars=_MOST_CHARS, body_chars=_MOST_CHARS, attributes=8, nodes=8 * _MOST_ITEMS, depth=2)
+_ROOMY = Limits(value_chars=SHORT_CHARS, body_chars=SHORT_CHARS, attributes=8, nodes=8 * SHORT_ITEMS, depth=2)
+"""Limits above which nothing of a small start is cut."""
 _BEGIN = f'"severityNumber":{severity_number(_LEVEL)},"severityText":"DEBUG","body":{{"stringValue":'
 _NAME = f'{{"key":"{semconv.EVENT_NAME}","value":{{"stringValue":"{semconv.EVENT_SPAN_START}"}}}}'
 
@@ -84,8 +83,8 @@ def start_event(span: ReadableSpan, context: SpanContext) -> LogEvent:
 def _small(span: ReadableSpan, context: SpanContext, observed_ns: int) -> str | None:
     """Return the log record as `LogsEncoder` renders `start_event`; None where that would have to look closer."""
     name, links = span.name, span.links
-    attributes = _attributes(dict(span.attributes or {}))
-    is_small = name.isascii() and len(name) < KEY_CHARS and len(links) <= _MOST_ITEMS
+    attributes = short_json(dict(span.attributes or {}))
+    is_small = name.isascii() and len(name) < KEY_CHARS and len(links) <= SHORT_ITEMS
     if attributes is None or not is_small or logging.getLevelName(_LEVEL) != "DEBUG":
         return None
     told = [
@@ -102,33 +101,14 @@ def _small(span: ReadableSpan, context: SpanContext, observed_ns: int) -> str | 
     if links:
         ids = ",".join([_link(link.context) for link in links])
         told.append(f'{{"key":"{semconv.SPAN_LINKS}","value":{{"arrayValue":{{"values":[{ids}]}}}}}}')
-    flags = int(context.trace_flags)
+    flags = f',"flags":{int(context.trace_flags)}' if context.trace_flags else ""
     return (
         f'{{"timeUnixNano":"{span.start_time or 0}","observedTimeUnixNano":"{observed_ns}"'
         f',{_BEGIN}{quote(f"{name} started")}}},"attributes":[{",".join(told)}]'
         f',"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"'
-        f'{f""","flags":{flags}""" if flags else ""},"eventName":"{semconv.EVENT_SPAN_START}"}}'
+        f'{flags},"eventName":"{semconv.EVENT_SPAN_START}"}}'
     )
 
 
 def _link(context: SpanContext) -> str:
     return f'{{"stringValue":"{context.trace_id:032x}:{context.span_id:016x}"}}'
-
-
-def _attributes(attributes: Mapping[str, Any]) -> str | None:
-    """Return short ASCII texts and integers as the inside of a JSON list of KeyValue; None if there is more to it."""
-    pairs: list[str] = []
-    chars = 0
-    for key, value in attributes.items():
-        kind = type(value)
-        if kind is str and value.isascii():
-            text = f'{{"stringValue":{quote(value)}}}'
-        elif kind is int and abs(value) <= INT64_MAX:
-            text = f'{{"intValue":"{value}"}}'
-        else:
-            return None
-        if not (key.isascii() and 0 < len(key) <= KEY_CHARS):
-            return None
-        pairs.append(f'{{"key":{quote(key)},"value":{text}}}')
-        chars += len(key) + len(text)
-    return ",".join(pairs) if len(pairs) <= _MOST_ITEMS and chars <= _MOST_CHARS else None

@@ -17,7 +17,7 @@ from otel_mmlog.core.escape import escape_json
 from otel_mmlog.core.keys import free_key
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
-from otel_mmlog.otel.values import Values, quote
+from otel_mmlog.otel.values import Values, quote, short_json
 
 _UNBOUNDED = Limits(value_chars=2**62, nodes=2**31)  # the SDK has limits of its own
 # SpanFlags of opentelemetry.proto.trace.v1: whether it is known that a context is remote, and whether it is.
@@ -133,7 +133,8 @@ def _span(span: ReadableSpan, values: Values, most_parts: int | None) -> str:
     all_events, all_links = events, links = span.events, span.links
     if most_parts is not None:
         events, links = events[-most_parts:], links[-most_parts:]
-    attributes: Mapping[str, Any] = dict(span.attributes or {})
+    attributes = dict(span.attributes or {})
+    short = short_json(attributes) if most_parts is None else None  # else it is too long a line, to be cut
     return "".join(
         [
             f'{{"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"',
@@ -143,7 +144,7 @@ def _span(span: ReadableSpan, values: Values, most_parts: int | None) -> str:
             _text("name", span.name, values),
             _time("startTimeUnixNano", span.start_time),
             _time("endTimeUnixNano", _end_ns(span)),
-            _attributes(attributes, values),
+            _attributes(attributes, values) if short is None else f',"attributes":[{short}]' if short else "",
             _dropped("Attributes", span.dropped_attributes),
             f',"events":[{",".join([_event(event, values) for event in events])}]' if events else "",
             _dropped("Events", span.dropped_events + len(all_events) - len(events)),
