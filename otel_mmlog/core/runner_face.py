@@ -1,23 +1,35 @@
 """The methods that MMEngine's hooks, and subclasses of its log processor, call with a runner."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from otel_mmlog.core import line
 from otel_mmlog.core.collect import TIMES, mode_histories, time_rules
 from otel_mmlog.core.errors import ModeError
 from otel_mmlog.core.memory import has_device, peak_memory_mib
 from otel_mmlog.core.processor_base import ProcessorBase
-from otel_mmlog.core.progress import MODES, Mode
+from otel_mmlog.core.progress import MODES, Mode, Progress
 from otel_mmlog.core.runner_progress import epoch_of, has_train_loop, loader_len, loop_of, progress_of
 from otel_mmlog.core.window import Rule, WindowLengths, parse_rules
+
+
+class TrainLine(NamedTuple):
+    """What a line of a train loop was made of: the tags that were returned, and where the runner stood."""
+
+    tags: dict[str, Any]
+    progress: Progress
 
 
 class RunnerFace(ProcessorBase):
     """mmengine's methods, with its text and its tags for the same runner.
 
     As in mmengine, every scalar whose key *starts with* the mode belongs to it: ``trainer/x`` is shown in train.
+
+    Attributes:
+        latest: Of the latest line if that was of a train loop, else None.
     """
+
+    latest: TrainLine | None = None
 
     def get_log_after_iter(self, runner: Any, batch_idx: int, mode: Mode) -> tuple[dict[str, Any], str]:
         """The tags and the line at a log interval.
@@ -39,9 +51,10 @@ class RunnerFace(ProcessorBase):
         text = self._iter_text(progress, shown, tags, memory_mib)
         if self.by_epoch and mode != "test":
             tags["epoch"] = progress.epoch
-        tags["iter"] = runner.iter + 1 if has_train_loop(runner) else 0
+        tags["iter"] = progress.iter if has_train_loop(runner) else 0
         if memory_mib is not None:
             tags["memory"] = memory_mib
+        self.latest = TrainLine(tags, progress) if mode == "train" else None
         return tags, text
 
     def get_log_after_epoch(

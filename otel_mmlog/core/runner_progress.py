@@ -51,9 +51,9 @@ def epoch_of(runner: Any, mode: str) -> int:
 
 def loop_of(runner: Any, mode: str) -> Any:
     """The runner's loop of this mode."""
-    return {"train": lambda: runner.train_loop, "val": lambda: runner.val_loop}.get(
-        mode, lambda: runner.test_loop
-    )()
+    if mode == "train":
+        return runner.train_loop
+    return runner.val_loop if mode == "val" else runner.test_loop
 
 
 def loader_len(loop: Any) -> int | None:

@@ -9,6 +9,7 @@ from otel_mmlog.core.collect import TIMES
 from otel_mmlog.core.own_tags import plain_value, put_own, put_position
 from otel_mmlog.core.progress import Mode, Progress
 from otel_mmlog.core.record import Record
+from otel_mmlog.core.runner_face import RunnerFace
 from otel_mmlog.core.runner_progress import has_train_loop, progress_of
 from otel_mmlog.integrations.mmengine.loop_spans import position_of
 from otel_mmlog.integrations.mmengine.sources import Sources
@@ -56,10 +57,14 @@ class Records:
         processor = runner.log_processor
         if self._sources is None or self._sources.processor is not processor:
             self._sources = Sources(processor)
-        progress = _progress(runner, batch_idx, mode, by_epoch=processor.by_epoch)
+        progress = _progress_of_line(processor, tag) or _progress(
+            runner, batch_idx, mode, by_epoch=processor.by_epoch
+        )
         keys = runner.message_hub.log_scalars
         values = {
-            name: plain_value(value) for name, value in tag.items() if not _is_of_another(name, mode, keys)
+            name: plain_value(value)
+            for name, value in tag.items()
+            if not (name.startswith(mode) and _is_of_another(name, mode, keys))
         }
         if kind == "epoch":
             values = _with_others(values, processor, runner, mode)
@@ -99,6 +104,12 @@ class Records:
                 del values[name]
 
 
+def _progress_of_line(processor: Any, tag: Mapping[str, Any]) -> Progress | None:
+    """Where the runner stood for our own log processor, if it returned this very dict inside the train loop."""
+    latest = processor.latest if isinstance(processor, RunnerFace) else None
+    return latest.progress if latest is not None and latest.tags is tag else None
+
+
 def _progress(runner: Any, batch_idx: int, mode: Mode, *, by_epoch: bool) -> Progress:
     """Where the runner stands; after its last iteration MMEngine's counter has gone one further."""
     progress = progress_of(runner, batch_idx, mode, by_epoch=by_epoch)
@@ -118,8 +129,8 @@ def _with_others(values: dict[str, Any], processor: Any, runner: Any, mode: Mode
 
 
 def _is_of_another(name: str, mode: Mode, keys: Collection[str]) -> bool:
-    """Whether a tag is there only because its key, ``trainer_lag``, begins with the same letters as the loop."""
-    return name.startswith(mode) and not name.startswith(f"{mode}/") and name in keys
+    """Whether a tag that begins with the letters of the loop, as ``trainer_lag``, is there only for that."""
+    return not name.startswith(f"{mode}/") and name in keys
 
 
 def _length(history: Any) -> int:

@@ -43,6 +43,7 @@ class Sources:
         self._rules = {rule.log_name: rule for rule in settings.rules} if settings is not None else {}
         self._is_hierarchical = settings is not None and settings.log_with_hierarchy
         self._defaults: dict[tuple[str, str, str], Source] = {}
+        self._of_latest: tuple[tuple[tuple[str, ...], str, str], dict[str, Source]] | None = None
 
     def of(self, names: Iterable[str], mode: Mode, kind: str, keys: Container[str]) -> dict[str, Source]:
         """Name -> source, for the tags that are not simply the latest value.
@@ -53,6 +54,14 @@ class Sources:
             kind: ``"iter"`` or ``"epoch"``.
             keys: The full names of the scalars that there are: a rule that finds none writes no tag.
         """
+        if self._rules:
+            return self._find(names, mode, kind, keys)
+        asked = (tuple(names), mode, kind)
+        if self._of_latest is None or self._of_latest[0] != asked:  # a loop's tags stay the same
+            self._of_latest = (asked, self._find(asked[0], mode, kind, keys))
+        return dict(self._of_latest[1])
+
+    def _find(self, names: Iterable[str], mode: Mode, kind: str, keys: Container[str]) -> dict[str, Source]:
         found = {}
         for name in names:
             rule = self._applied(name, mode, keys)
