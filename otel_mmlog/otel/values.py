@@ -65,8 +65,6 @@ class Values:
 
     def plain(self, value: Any) -> Plain:
         """Return the value as plain data of bounded size; never raises."""
-        if type(value) is str:
-            return self.text(value)
         try:
             return _Walk(self._limits, self._faults).plain(value, 0)
         except Exception as error:  # noqa: BLE001 - a user's object may raise anything; it is counted
@@ -78,7 +76,8 @@ class Values:
         for key, value in attributes.items():
             name = self.key(key)
             if name:
-                plain[free_key(name, plain) if name in plain else name] = self.plain(value)
+                name = free_key(name, plain) if name in plain else name
+                plain[name] = self.text(value) if type(value) is str else self.plain(value)
         return plain
 
     def text(self, text: str) -> str:
