@@ -135,15 +135,16 @@ def _span(span: ReadableSpan, values: Values, most_parts: int | None) -> str:
         events, links = events[-most_parts:], links[-most_parts:]
     attributes = dict(span.attributes or {})
     short = short_json(attributes) if most_parts is None else None  # else it is too long a line, to be cut
+    parent, start_ns = span.parent, span.start_time
     return "".join(
         [
             f'{{"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"',
             _trace_state(context.trace_state),
-            f',"parentSpanId":"{span.parent.span_id:016x}"' if span.parent else "",
-            f',"flags":{_flags(span.parent)},"kind":{span.kind.value + 1}',
+            f',"parentSpanId":"{parent.span_id:016x}"' if parent else "",
+            f',"flags":{_flags(parent)},"kind":{span.kind.value + 1}',
             _text("name", span.name, values),
-            _time("startTimeUnixNano", span.start_time),
-            _time("endTimeUnixNano", _end_ns(span)),
+            _time("startTimeUnixNano", start_ns),
+            _time("endTimeUnixNano", _end_ns(span.end_time, start_ns)),
             _attributes(attributes, values) if short is None else f',"attributes":[{short}]' if short else "",
             _dropped("Attributes", span.dropped_attributes),
             f',"events":[{",".join([_event(event, values) for event in events])}]' if events else "",
@@ -156,9 +157,9 @@ def _span(span: ReadableSpan, values: Values, most_parts: int | None) -> str:
     )
 
 
-def _end_ns(span: ReadableSpan) -> int | None:
+def _end_ns(end_ns: int | None, start_ns: int | None) -> int | None:
     """When it ended, which is not before its start, also where the clock was set back in between."""
-    return span.end_time if span.end_time is None else max(span.end_time, span.start_time or 0)
+    return None if end_ns is None else max(end_ns, start_ns or 0)
 
 
 def _event(event: Event, values: Values) -> str:
