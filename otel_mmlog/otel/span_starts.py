@@ -17,7 +17,8 @@ from otel_mmlog.otel.envelope import Envelope
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.logs import LogsEncoder, severity_number
-from otel_mmlog.otel.values import KEY_CHARS, SHORT_CHARS, SHORT_ITEMS, quote, short_json
+from otel_mmlog.otel.short_values import SHORT_CHARS, SHORT_ITEMS, short_json
+from otel_mmlog.otel.values import KEY_CHARS, quote
 
 _LEVEL = logging.DEBUG
 _ROOMY = Limits(value_chars=SHORT_CHARS, body_chars=SHORT_CHARS, attributes=8, nodes=8 * SHORT_ITEMS, depth=2)

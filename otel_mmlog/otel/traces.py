@@ -17,7 +17,8 @@ from otel_mmlog.core.escape import escape_json
 from otel_mmlog.core.keys import free_key
 from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
-from otel_mmlog.otel.values import Values, quote, short_json
+from otel_mmlog.otel.short_values import short_json
+from otel_mmlog.otel.values import Values, quote
 
 _UNBOUNDED = Limits(value_chars=2**62, nodes=2**31)  # the SDK has limits of its own
 # SpanFlags of opentelemetry.proto.trace.v1: whether it is known that a context is remote, and whether it is.

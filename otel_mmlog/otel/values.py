@@ -19,8 +19,6 @@ Plain: TypeAlias = "bool | int | float | str | bytes | list[Plain] | dict[str, P
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 KEY_CHARS = 256
-SHORT_ITEMS, SHORT_CHARS = 32, 1024
-"""What `short_json` renders at most."""
 _STRINGS_A_VALUE = 4  # a nested value has as many characters as so many strings
 _MAX_INT_BITS = 4096  # Python refuses to print integers above 4300 digits
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -250,25 +248,3 @@ def attributes_json(attributes: Mapping[str, Plain]) -> str:
     return ",".join(
         f'{{"key":{quote(key)},"value":{plain_json(value)}}}' for key, value in attributes.items()
     )
-
-
-def short_json(attributes: Mapping[str, Any]) -> str | None:
-    """Return the inside of a JSON list of KeyValue, as `Values` would render it; None if it might cut or replace.
-
-    Nearly all spans have a few short ASCII texts and integers, for which this takes a third of the time.
-    """
-    pairs: list[str] = []
-    chars = 0
-    for key, value in attributes.items():
-        kind = type(value)
-        if kind is str and value.isascii():
-            text = f'{{"stringValue":{quote(value)}}}'
-        elif kind is int and abs(value) <= INT64_MAX:
-            text = f'{{"intValue":"{value}"}}'
-        else:
-            return None
-        if not (key.isascii() and 0 < len(key) <= KEY_CHARS):
-            return None
-        pairs.append(f'{{"key":{quote(key)},"value":{text}}}')
-        chars += len(key) + len(text)
-    return ",".join(pairs) if len(pairs) <= SHORT_ITEMS and chars <= SHORT_CHARS else None

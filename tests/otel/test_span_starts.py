@@ -9,8 +9,9 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.trace import Link, SpanContext, set_span_in_context
 
 from otel_mmlog.otel.limits import Limits
+from otel_mmlog.otel.short_values import short_json
 from otel_mmlog.otel.span_starts import start_event
-from otel_mmlog.otel.values import Values, attributes_json, short_json
+from otel_mmlog.otel.values import Values, attributes_json
 from tests.otel.telemetry import make_encoder
 
 TRACER = TracerProvider(resource=Resource({}), shutdown_on_exit=False).get_tracer("tests")
