@@ -13,6 +13,7 @@ from otel_mmlog.settings import Settings
 BEHIND_S = 60.0
 _LOOK_S = 1.0
 _SETTLE_SHARE = 0.7  # of the time that closing may take; the rest is for the closing lines themselves
+_REST_S = 0.05  # of closing: what has nothing to do with the sender
 
 
 class Delivery:
@@ -36,6 +37,7 @@ class Delivery:
         self.lingers = lingers
         self._sender = sender
         self._close_timeout_s = close_timeout_s
+        self._closed_by_s: float | None = None
         self._tell = tell
         self._looked_s = time.monotonic()
         self._is_behind = False
@@ -77,12 +79,18 @@ class Delivery:
         """
         if self._sender is None:
             return None
+        self._closed_by_s = time.monotonic() + self._close_timeout_s - _REST_S
         is_flushed = self._sender.flush(self._close_timeout_s * _SETTLE_SHARE)
         return replace(self._sender.status() or SenderStatus(), finished=is_flushed)
 
     def close(self) -> bool:
         """Let the sender go; whether everything was acknowledged. True without a sender."""
-        return self._sender is None or self._sender.close(_finish_s(self._close_timeout_s))
+        if self._sender is None:
+            return True
+        left_s = _finish_s(self._close_timeout_s)
+        if self._closed_by_s is not None:  # what was written meanwhile took its time, too
+            left_s = max(0.0, min(left_s, self._closed_by_s - time.monotonic()))
+        return self._sender.close(left_s)
 
     def _warn(self, lag_s: float, status: SenderStatus) -> None:
         behind = lag_s > BEHIND_S
