@@ -1,4 +1,7 @@
-"""The benchmarks run, and every row that they promise is there; how fast is not asserted."""
+"""All benchmarks run, and every row that they promise is there; how fast is not asserted.
+
+It takes minutes, so that its name keeps it out of a plain ``pytest``: name the file to run it.
+"""
 
 import json
 import math
@@ -11,7 +14,6 @@ import pytest
 
 from tests.benchmarks.groups import GROUPS
 from tests.benchmarks.peer_process import PEERS, is_installed
-from tests.benchmarks.table import Target, figure, render
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,16 +91,6 @@ def test_last_line_counts_the_targets(table: Any) -> None:
     verdicts = [row["met"] for row in data["rows"] if row["met"] is not None]
     assert printed.splitlines()[-1] == f"{sum(verdicts)} of {len(verdicts)} targets met"
     assert printed.count("MISSED") == verdicts.count(False)
-
-
-def test_target_may_be_a_least() -> None:
-    """A figure is within bounds that it reaches, from either side."""
-    assert Target("ours", at_least=200.0).is_met_by(200.0)
-    assert not Target("ours", at_least=200.0).is_met_by(199.0)
-    assert Target("ratio", 0.25).is_met_by(0.25)
-    assert not Target("ratio", 0.25).is_met_by(0.26)
-    row = figure("delivery", "drain", [250.0], unit="k points/s", target=Target("ours", at_least=200.0))
-    assert render([row]).splitlines()[-1].endswith(">= 200 k points/s  met")
 
 
 def test_peers_that_are_installed_are_measured(table: Any) -> None:
