@@ -102,27 +102,33 @@ class Emitter:
             return
         try:
             due = self._due(kind, progress, windows)
+            if self._held.must_hold():
+                self._hold(due)
+            elif self._send(due, self._hub) and self._raw is not None:
+                self._raw.flush()
         except Exception as error:  # noqa: BLE001 - told and counted; training goes on
-            self._parts.handler.note_fault("log processor", error)
-            return
-        if self._held.must_hold():
-            self._hold(due)
-        elif self._send(due, self._hub) and self._raw is not None:
-            self._raw.flush()
+            self._note_fault(error)
 
     def end_iteration(self) -> None:
         """Stamp the raw values of the iteration that is over."""
         if self._raw is None or self._is_inherited() or not self._raw.collect(time.time_ns()):
             return
-        if self._held.must_hold():
-            self._hold(None)
-        else:
-            self._raw.flush()
+        try:
+            if not self._held.must_hold():
+                self._raw.flush()
+            elif self._raw.is_full:
+                self._hold(None)
+        except Exception as error:  # noqa: BLE001 - told and counted; training goes on
+            self._note_fault(error)
 
     def drain(self) -> None:
         """Send what is held; waits for the device."""
-        if not self._is_inherited():
+        if self._is_inherited():
+            return
+        try:
             self._held.drain()
+        except Exception as error:  # noqa: BLE001 - told and counted; training goes on
+            self._note_fault(error)
 
     def begin_loop(self, mode: Mode) -> None:
         """Note that a loop begins."""
@@ -167,7 +173,7 @@ class Emitter:
         try:
             record = self._make(due, hub)
         except Exception as error:  # noqa: BLE001 - told and counted; training goes on
-            self._parts.handler.note_fault("log processor", error)
+            self._note_fault(error)
             return False
         self._events.send_record(record)
         return True
@@ -190,6 +196,9 @@ class Emitter:
             memory_mib=due.memory_mib,
             on_error=self._note_rule,
         )
+
+    def _note_fault(self, error: Exception) -> None:
+        self._parts.handler.note_fault("log processor", error)
 
     def _note_rule(self, rule: Rule, error: Exception) -> None:
         self._parts.handler.note_fault(f"the rule for {rule.log_name!r}", error)

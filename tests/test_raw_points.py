@@ -91,3 +91,20 @@ def test_every_value_is_sent_once_at_its_step(counts: list[int], flushes: set[in
     points.flush()
     found = [pair for one in sent for pair in zip(one.times_ns, one.values, strict=True)]
     assert found == [*expected, *waiting[-kept:]]
+
+
+def test_scalars_that_rest_cost_nothing() -> None:
+    """Only what is new counts, and is read: a hub may hold thousands of scalars that are seldom logged."""
+    hub = MessageHub("raw")
+    for number in range(2000):
+        hub.update_scalar(f"train/{number}", 0.5)
+    sent: list[RawSeries] = []
+    points = RawPoints(hub, sent.extend)
+    assert points.collect(1), "two thousand are many"
+    points.flush()
+    assert len(sent) == 2000
+    for step in range(10):
+        hub.update_scalar("train/7", 1.5)
+        assert not points.collect(step)
+    points.flush()
+    assert [(one.key, len(one.values)) for one in sent[2000:]] == [("train/7", 10)]

@@ -45,10 +45,11 @@ class Blocks:
         """
         start = low // BLOCK_LENGTH if low < first else -(-low // BLOCK_LENGTH)
         stop = high // BLOCK_LENGTH
-        if self._latest[:2] != (start, stop):  # a window that only grows asks for the same 4096 times
+        latest = self._latest  # another thread may ask for another window
+        if latest[:2] != (start, stop):  # a window that only grows asks for the same 4096 times
             known = self._known(values, first, stop).between(start, stop)
-            self._latest = start, stop, self._ufunc.reduce(known)
-        result = self._latest[2]
+            latest = self._latest = start, stop, self._ufunc.reduce(known)
+        result = latest[2]
         if low < start * BLOCK_LENGTH:
             result = self._ufunc(result, self._ufunc.reduce(values(low, start * BLOCK_LENGTH)))
         if stop * BLOCK_LENGTH < high:

@@ -80,7 +80,7 @@ def mode_histories(
     return {name: histories[key] for key, name in names}
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _mode_names(
     keys: tuple[str, ...],
     prefix: str,

@@ -40,8 +40,12 @@ class Cuda:
         return sys.modules["torch"].cuda.current_stream(tensor.device)
 
     def is_capturing(self) -> bool:
-        """Whether what is queued now goes into a CUDA graph."""
-        return bool(sys.modules["torch"].cuda.is_current_stream_capturing())
+        """Whether what is queued now goes into a CUDA graph; False where CUDA is not in use, or fails."""
+        cuda = sys.modules["torch"].cuda
+        try:
+            return bool(cuda.is_initialized() and cuda.is_current_stream_capturing())
+        except RuntimeError:  # after an error on the device every question to it fails: the next read says so
+            return False
 
     def copy(self, tensors: list[Any], stream: Any) -> Copy:
         """Put the tensors together where they were made, and begin a copy to pinned memory beside that stream."""

@@ -61,7 +61,7 @@ def epoch_line(progress: Progress, values: Iterable[tuple[str, Any]], *, num_dig
     return f"{_unit(progress)}({progress.mode}) {epoch}[{length}/{length}]    {items}"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _shown_behind_times(names: tuple[str, ...], mode: Mode, has_times: bool) -> tuple[str, ...]:  # noqa: FBT001
     """MMEngine shows losses that a val loop logs under their full name, and no others."""
     if mode != "train":
@@ -69,7 +69,7 @@ def _shown_behind_times(names: tuple[str, ...], mode: Mode, has_times: bool) -> 
     return tuple(name for name in names if not (has_times and name in TIMES))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _template(
     rates: tuple[str, ...],
     has_times: bool,  # noqa: FBT001

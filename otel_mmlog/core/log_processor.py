@@ -157,7 +157,7 @@ class LogProcessor(RunnerFace):
         return tags
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _line_order(names: tuple[str, ...], prefix: str) -> list[str]:
     """Learning rates, times, then the rest: the order in which the line shows them."""
     rates: list[str] = []

@@ -77,6 +77,10 @@ class PendingTensors:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __reduce__(self) -> tuple[type["PendingTensors"], tuple[()]]:
+        """Pickle and copy an empty one that belongs to no run: a hub reads all before."""
+        return PendingTensors, ()
+
     def __bool__(self) -> bool:
         """Whether there is a value that was not read."""
         return self.filled < self.added
@@ -187,14 +191,14 @@ class PendingTensors:
             return True
 
     def _land(self) -> None:
-        """Put in the values of the oldest flight."""
-        for targets, copy in self._flights.popleft().parts:
-            try:
-                values = copy.values()
-            except Exception as error:  # noqa: BLE001 - whatever a device raises is told and counted
-                self._fail(targets, error)
+        """Put in the values of the oldest flight; one whose wait is interrupted stays."""
+        parts = [(targets, _outcome(copy)) for targets, copy in self._flights[0].parts]
+        self._flights.popleft()
+        for targets, outcome in parts:
+            if isinstance(outcome, Exception):
+                self._fail(targets, outcome)
             else:
-                self._fill(targets, values)
+                self._fill(targets, outcome)
 
     def _fill(self, targets: Sequence[_Target], values: Sequence[Any]) -> None:
         for target, value in zip(targets, values, strict=True):
@@ -207,6 +211,13 @@ class PendingTensors:
         self.filled += len(targets)
         if self._on_error is not None:
             self._on_error(error)
+
+
+def _outcome(copy: Copy) -> Sequence[Any] | Exception:
+    try:
+        return copy.values()
+    except Exception as error:  # noqa: BLE001 - whatever a device raises is told and counted
+        return error
 
 
 def _targets(entries: Sequence[_Entry]) -> list[_Target]:

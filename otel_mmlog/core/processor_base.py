@@ -94,7 +94,7 @@ class ProcessorBase:
         return mode_histories(runtime_info, prefix, mode, hierarchical=self.log_with_hierarchy)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _split(
     tags: tuple[str, ...], shown: tuple[str, ...], prefix: str
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:

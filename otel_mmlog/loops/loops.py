@@ -252,16 +252,18 @@ class Loops:
         if loop.closed:
             return
         loop.closed = True
-        while self._active[-1] is not loop:  # an inner loop that was left by an exception
-            self._end(self._active[-1])
-        if loop.mode == "train":
-            self._end_train(loop)
-        else:
-            if loop.touched:
-                self._end_iteration(loop)
-            loop.totals_at_end = self.totals(loop.mode)
-            self._summary = loop
-        self._active.remove(loop)
+        try:
+            while self._active[-1] is not loop:  # an inner loop that was left by an exception
+                self._end(self._active[-1])
+            if loop.mode == "train":
+                self._end_train(loop)
+            else:
+                if loop.touched:
+                    self._end_iteration(loop)
+                loop.totals_at_end = self.totals(loop.mode)
+                self._summary = loop
+        finally:
+            self._active.remove(loop)
         if loop.mode != "train" and self._active:  # its time is not that of the train iteration around it
             self._active[-1].mark_s += time.perf_counter() - loop.began_s
         loop.end_span()

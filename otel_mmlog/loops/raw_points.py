@@ -1,26 +1,32 @@
 """Every raw value with the time of its own step, for ``steps="every"``."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from otel_mmlog.core.history import HistoryBuffer
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.hub_view import HubFace
 from otel_mmlog.core.record import RawSeries
 
-_LIMIT = 1000
+_MANY = 1000
+_FULL = 100_000
 
 
-class Notes(NamedTuple):
-    """Which values are new.
+@dataclass(slots=True)
+class Note:
+    """Which values of a scalar are new.
 
     Attributes:
-        sent: For each scalar, how many of its values were sent before.
-        steps: For each step its time in Unix nanoseconds, and how many values each scalar had behind it.
+        stop: How many values it had behind the last of them.
+        times_ns: Of each the Unix time in nanoseconds.
     """
 
-    sent: Mapping[str, int]
-    steps: Sequence[tuple[int, Mapping[str, int]]]
+    stop: int
+    times_ns: list[int] = field(default_factory=list)
+
+
+Notes = Mapping[str, Note]
+"""Key of the hub -> its new values."""
 
 
 class RawPoints:
@@ -36,19 +42,30 @@ class RawPoints:
     def __init__(self, hub: MessageHub, send: Callable[[list[RawSeries]], None]) -> None:
         self._hub = hub
         self._send = send
-        self._sent: Mapping[str, int] = {}
-        self._steps: list[tuple[int, dict[str, int]]] = []
+        self._totals: dict[str, int] = {}
+        self._notes: dict[str, Note] = {}
+        self._count = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many values are noted that they must not become more."""
+        return self._count >= _FULL
 
     def collect(self, now_ns: int) -> bool:
-        """Note the values that came since the last call as those of one step; whether too many are noted now."""
-        histories = list(self._hub.log_scalars.items())  # another thread may log a new name
-        self._steps.append((now_ns, {key: history.total for key, history in histories}))
-        return len(self._steps) * len(histories) >= _LIMIT
+        """Note the values that came since the last call as those of one step; whether there are many by now."""
+        totals = self._totals
+        for key, history in list(self._hub.log_scalars.items()):  # another thread may log a new name
+            total = history.total
+            new = total - totals.get(key, 0)
+            if new:
+                totals[key] = total
+                self._note(key, total, new, now_ns)
+        return self._count >= _MANY
 
     def skip_all(self) -> None:
         """Take what the hub holds as sent: it was loaded from a checkpoint."""
-        self._steps = []
-        self._sent = {key: history.total for key, history in self._hub.log_scalars.items()}
+        self.take()
+        self._totals = {key: history.total for key, history in self._hub.log_scalars.items()}
 
     def flush(self) -> None:
         """Read and send what was noted."""
@@ -56,9 +73,7 @@ class RawPoints:
 
     def take(self) -> Notes:
         """Return what was noted, as if it were sent."""
-        notes = Notes(self._sent, tuple(self._steps))
-        if self._steps:
-            self._sent, self._steps = self._steps[-1][1], []
+        notes, self._notes, self._count = self._notes, {}, 0
         return notes
 
     def send(self, notes: Notes, hub: HubFace) -> None:
@@ -68,30 +83,31 @@ class RawPoints:
             notes: What `take` returned.
             hub: Where the values are.
         """
-        if not notes.steps:
-            return
         found = [
-            _series(key, hub.log_scalars[key], notes.sent.get(key, 0), notes.steps)
-            for key in notes.steps[-1][1]
+            _series(key, hub.log_scalars[key], note) for key, note in notes.items() if key in hub.log_scalars
         ]
         series = [one for one in found if one.values]
         if series:
             self._send(series)
 
-
-def _series(
-    key: str, history: HistoryBuffer, sent: int, steps: Sequence[tuple[int, Mapping[str, int]]]
-) -> RawSeries:
-    """The values of a scalar from the one after so many were sent up to the last that was noted."""
-    times_ns: list[int] = []
-    for now_ns, totals in steps:
-        total = totals.get(key, sent)
-        if total == sent + 1:
-            times_ns.append(now_ns)
+    def _note(self, key: str, total: int, new: int, now_ns: int) -> None:
+        if new < 0:  # somebody has put another history in its place
+            self._notes.pop(key, None)
+            return
+        note = self._notes.get(key)
+        if note is None:
+            note = self._notes[key] = Note(total)
+        note.stop = total
+        if new == 1:
+            note.times_ns.append(now_ns)
         else:
-            times_ns.extend(range(now_ns, now_ns + total - sent))
-        sent = total
+            note.times_ns.extend(range(now_ns, now_ns + new))
+        self._count += new
+
+
+def _series(key: str, history: Any, note: Note) -> RawSeries:
+    """The values that were noted of a scalar and that its history still has."""
     kept = history.data[0]
-    stop = len(kept) - (history.total - sent)
-    values = kept[max(0, stop - len(times_ns)) : max(0, stop)].tolist()
-    return RawSeries(key, times_ns[len(times_ns) - len(values) :], values)
+    stop = len(kept) - (history.total - note.stop)
+    values = kept[max(0, stop - len(note.times_ns)) : max(0, stop)].tolist()
+    return RawSeries(key, note.times_ns[len(note.times_ns) - len(values) :], values)

@@ -12,7 +12,7 @@ from otel_mmlog.otel.limits import Limits
 from otel_mmlog.otel.lines import EncodedLine
 from otel_mmlog.otel.values import clean, number_value, quote
 
-_MAX_TEMPLATES = 100
+_MAX_TEMPLATES = 16
 _PLACE = "\0"  # JSON cannot hold it: there it is escaped
 _POSITION = (semconv.SEQ, semconv.EPOCH, semconv.ITER, semconv.STEP)
 _OF_PROGRESS = (semconv.EPOCH, semconv.ITER)

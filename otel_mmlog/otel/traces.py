@@ -164,9 +164,13 @@ def _end_ns(end_ns: int | None, start_ns: int | None) -> int | None:
 
 
 def _event(event: Event, values: Values) -> str:
-    time = _time("timeUnixNano", event.timestamp).removeprefix(",")
-    name, attributes = _text("name", event.name, values), _attributes(event.attributes, values)
-    return f"{{{time}{name}{attributes}{_dropped('Attributes', event.dropped_attributes)}}}"
+    fields = (
+        _time("timeUnixNano", event.timestamp),
+        _text("name", event.name, values),
+        _attributes(event.attributes, values),
+        _dropped("Attributes", event.dropped_attributes),
+    )
+    return f"{{{''.join(fields).removeprefix(',')}}}"
 
 
 def _link(link: Link, values: Values) -> str:

@@ -9,7 +9,7 @@ from otel_mmlog.core.record import LogEvent, Record, TraceRef
 from otel_mmlog.pipeline.events import EventDict, to_log_event, with_record
 from otel_mmlog.pipeline.plain import plain, to_json
 
-_MAX_TEMPLATES = 100
+_MAX_TEMPLATES = 16
 _VARYING = {"ts": '"%s"', "event": "%s", "seq": "%d", "epoch": "%d", "iter": "%d", "step": "%d"}
 
 

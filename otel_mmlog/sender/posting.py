@@ -1,7 +1,7 @@
 """What a transport needs of whoever posts for it: an answer, or why there is none."""
 
 from collections.abc import Mapping
-from http.client import BadStatusLine
+from http.client import BadStatusLine, RemoteDisconnected
 from typing import Literal, Protocol
 
 from otel_mmlog.sender.answers import HttpResponse
@@ -48,6 +48,8 @@ def too_late(where: str, timeout_s: float) -> NotPostedError:
 
 def no_answer(where: str, cause: BaseException) -> NotPostedError:
     """The connection, or what came over it, is at fault."""
+    if isinstance(cause, RemoteDisconnected):
+        return NotPostedError("retry", f"no answer from {where}: it hung up")
     if isinstance(cause, BadStatusLine):
         return NotPostedError(
             "retry", f"no answer from {where}: what came back is not HTTP/1.1 (a gRPC server?)"

@@ -90,3 +90,13 @@ def test_spans_that_are_too_long_for_a_line_are_split_and_cut() -> None:
     assert max(len(line.data) for line in lines) < 512 * 1024
     assert attributes(all_items(lines)[2])["keep"] == "1"
     assert encoder.faults["line_cut"] == 1
+
+
+def test_an_event_at_the_beginning_of_time() -> None:
+    """0 is what OTLP takes for unknown: the event has no time, and its line stays JSON."""
+    tracer = TracerProvider(resource=Resource({}), shutdown_on_exit=False).get_tracer("t")
+    span: Any = tracer.start_span("s")
+    span.add_event("early", {"a": 1}, timestamp=0)
+    (item,) = all_items(make_encoder().spans_lines([span]))
+    assert [event["name"] for event in item["events"]] == ["early"]
+    assert "timeUnixNano" not in item["events"][0]
