@@ -132,8 +132,7 @@ class RunBase:
         status = self._parts.delivery.settle()
         lines = closing_lines(self._parts, self._events.records, self._rejected(), status)
         self._parts.journal_output.end_health(self._parts.health.now(), time.time_ns())
-        for line in lines:
-            self.logger.info(line)
+        self._events.send_end(lines, self._error)
         self._hooks.remove()
         complete = self._is_on_disk()
         self._parts.handler.drop_outputs()
@@ -144,6 +143,11 @@ class RunBase:
         return complete
 
     finish = close
+
+    def note_fault(self, name: str, error: Exception) -> None:
+        """Count what an adapter could not do instead of raising it into training; the first of a kind is told."""
+        if not self.closed:
+            self._parts.handler.note_fault(name, error)
 
     @property
     def is_inherited(self) -> bool:
@@ -165,9 +169,10 @@ class RunBase:
         if self._parts.system_metrics is not None:
             self._parts.system_metrics.start()
         where = self._parts.identity.rank
-        self.logger.info(
+        self._events.send_start(
             f"Run {self.run_id}, attempt {self.attempt}: rank {where.rank} of {where.world_size} ({where.source}) "
-            f"on {where.host}, work_dir {self.work_dir}"
+            f"on {where.host}, work_dir {self.work_dir}",
+            where,
         )
 
     def _close_loops(self) -> None:

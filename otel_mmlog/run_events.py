@@ -1,14 +1,22 @@
 """Sends what a run tells of itself: records, its settings, exceptions and spans."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from otel_mmlog.compose import Parts
 from otel_mmlog.core.masking import masked
+from otel_mmlog.core.rank import Rank
 from otel_mmlog.core.record import Record
-from otel_mmlog.otel.semconv import EVENT_EXCEPTION, EVENT_RUN_CONFIG, EVENT_SCALARS, record_event
+from otel_mmlog.otel.semconv import (
+    EVENT_EXCEPTION,
+    EVENT_RUN_CONFIG,
+    EVENT_RUN_END,
+    EVENT_RUN_START,
+    EVENT_SCALARS,
+    record_event,
+)
 from otel_mmlog.pipeline.events import BARE, EVENT_DICT, EVENT_NAME, RECORD
 from otel_mmlog.pipeline.plain import plain, to_json
 
@@ -69,6 +77,24 @@ class RunEvents:
         self._parts.journal_output.write_points(points)
         shown = "  ".join(f"{name}: {value}" for name, value in scalars.items())
         self.send(logging.INFO, shown, {**scalars, "step": step, EVENT_NAME: EVENT_SCALARS, BARE: True})
+
+    def send_start(self, line: str, rank: Rank) -> None:
+        """Send the first line of a run, with its place in the job."""
+        event = {EVENT_NAME: EVENT_RUN_START, BARE: True, "world_size": rank.world_size, "host": rank.host}
+        self.send(logging.INFO, line, event)
+
+    def send_end(self, lines: Sequence[str], error: BaseException | None) -> None:
+        """Send the last lines of a run; the first of them tells what became of it.
+
+        Args:
+            lines: What it wrote, and where.
+            error: What ended it, or None.
+        """
+        first, *others = lines
+        status = "finished" if error is None else "failed"
+        self.send(logging.INFO, first, {EVENT_NAME: EVENT_RUN_END, BARE: True, "status": status})
+        for line in others:
+            self.send(logging.INFO, line, {BARE: True})
 
     def send_config(self, config: Mapping[str, Any], *, bare: bool = False) -> None:
         """Send the run's settings, secrets masked, as an event, where they changed since the last time.

@@ -88,7 +88,10 @@ EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 
 # events, besides those of records
+EVENT_RUN_START: Final = "mmlog.run.start"
 EVENT_RUN_CONFIG: Final = "mmlog.run.config"
+EVENT_RUN_END: Final = "mmlog.run.end"
+"""Its attribute ``status`` is ``finished`` or ``failed``."""
 EVENT_EXCEPTION: Final = "mmlog.exception"
 EVENT_SPAN_START: Final = "mmlog.span.start"
 

@@ -130,6 +130,8 @@ def _rest(event: LogEvent, taken: Mapping[str, Any]) -> dict[str, Any]:
         add("span_id", f"{event.trace.span_id:016x}")
     if event.level >= logging.ERROR and event.code is not None:
         add("source", f"{event.code.pathname}:{event.code.line}")
+        if event.code.function:
+            add("function", event.code.function)
     if event.exception is not None:
         error = event.exception
         add("exception", {"type": error.type, "message": error.message, "stacktrace": error.stacktrace})

@@ -1,0 +1,157 @@
+"""The scalars of a run as columns: what plots, tables and comparisons are made of."""
+
+import fnmatch
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from otel_mmlog.runs.entries import Entry, parse_entry
+from otel_mmlog.runs.find import Part, Run
+from otel_mmlog.runs.reading import line_at, lines_with
+
+SAMPLES: Final = 20_000
+"""Lines that are read of a part that is longer than `WHOLE_BYTES`, evenly spaced."""
+
+WHOLE_BYTES: Final = 64 * 1024 * 1024
+
+_RECORD = re.compile(rb'"mode": "\w+", "epoch": ')
+_RARE = (b"val", b"test")
+_IS_RARE = re.compile(rb'"mode": "(?:val|test)", "epoch": ')
+
+
+@dataclass(slots=True)
+class Series:
+    """The values of one scalar of one rank, in the order of their steps.
+
+    Attributes:
+        name: ``train/loss``.
+        rank: Who logged it.
+        steps: Iterations; for the summary of an epoch-based val or test loop too.
+        values: As many numbers; NaN and infinities are kept.
+        times_s: Unix times.
+        epochs: Epochs, from 1.
+        attempts: Which attempt each is of.
+        is_sampled: Whether the file was too long to be read whole, so that single lines are missing.
+    """
+
+    name: str
+    rank: int
+    steps: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
+    is_sampled: bool = False
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def put(self, entry: Entry, value: float) -> None:
+        """Append a value of a record; what an earlier attempt said of this step and later ones is forgotten."""
+        if self.steps and self.steps[-1] >= entry.iter and self.attempts[-1] < entry.attempt:
+            self.drop_from(entry.iter)
+        self.steps.append(entry.iter)
+        self.values.append(float(value))
+        self.times_s.append(entry.time_s)
+        self.epochs.append(entry.epoch)
+        self.attempts.append(entry.attempt)
+
+    def drop_from(self, step: int) -> None:
+        """Forget what lies at or behind a step: it was done again."""
+        is_kept = [at < step for at in self.steps]
+        for column in (self.steps, self.epochs, self.attempts):
+            column[:] = itertools.compress(column, is_kept)
+        for numbers in (self.values, self.times_s):
+            numbers[:] = itertools.compress(numbers, is_kept)
+
+
+def wanted(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return whether a name such as ``train/loss`` fits one of the patterns; ``loss`` fits it in every loop.
+
+    Patterns are those of a shell: ``val/*``, ``*loss*``.
+    """
+    whole = [pattern if "/" in pattern else f"*/{pattern}" for pattern in patterns]
+    return lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in whole)
+
+
+def read_series(
+    run: Run, fits: Callable[[str], bool], rank: int, samples: int = SAMPLES
+) -> dict[str, Series]:
+    """Return the scalars of a rank by name; of steps that were done again the later attempt counts.
+
+    Args:
+        run: The run.
+        fits: Whether a name such as ``val/acc`` is wanted.
+        rank: One of ``run.ranks``.
+        samples: Lines that are read of a part that is longer than `WHOLE_BYTES`; with `SAMPLES` also all of val and
+            test loops, for which the whole file is searched.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    found: dict[str, Series] = {}
+    for part in run.parts_of(rank):
+        is_new = True
+        lines, is_sampled = _sampled_lines(part, samples)
+        for line in lines:
+            entry = parse_entry(line) if _RECORD.search(line) else None
+            if entry is None:
+                continue
+            if is_new and entry.mode == "train":
+                is_new = False
+                for series in found.values():
+                    series.drop_from(entry.iter)
+            _put(found, entry, fits, is_sampled=is_sampled)
+    return found
+
+
+def _put(found: dict[str, Series], entry: Entry, fits: Callable[[str], bool], *, is_sampled: bool) -> None:
+    for tag, value in entry.tags.items():
+        name = tag if tag.startswith(f"{entry.mode}/") else f"{entry.mode}/{tag}"
+        if not is_number(value) or not fits(name):
+            continue
+        series = found.get(name)
+        if series is None:
+            series = found[name] = Series(name, entry.rank)
+        series.is_sampled |= is_sampled
+        series.put(entry, value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a tag's value can be drawn."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_finite(value: float) -> bool:
+    """Whether a value is neither NaN nor infinite."""
+    return math.isfinite(value)
+
+
+def _sampled_lines(part: Part, samples: int) -> tuple[Iterator[bytes], bool]:
+    size = _size(part.path) if part.stop is None else part.stop
+    if size - part.start <= WHOLE_BYTES:
+        return part.lines(), False
+    spaced = _spaced_lines(part.path, part.start, size, samples)
+    if samples < SAMPLES:
+        return spaced, True
+    rare = (lines_with(part.path, b'"mode": "%s", "epoch": ' % mode, part.start, part.stop) for mode in _RARE)
+    return itertools.chain((line for line in spaced if not _IS_RARE.search(line)), *rare), True
+
+
+def _spaced_lines(path: Path, start: int, stop: int, samples: int) -> Iterator[bytes]:
+    """Yield so many lines at even distances, and the last ones whole."""
+    seen = -1
+    with path.open("rb") as file:
+        for number in range(samples + 1):
+            at, line = line_at(file, start + (stop - start - 1) * number // samples)
+            if at > seen and line and at < stop:
+                seen = at
+                yield line
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
