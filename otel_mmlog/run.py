@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from otel_mmlog.core.checks import check_count
+from otel_mmlog.core.checks import check_choice, check_count
 from otel_mmlog.core.compiler import keep_compiler_out
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.log_processor import LogProcessor
+from otel_mmlog.core.progress import MODES, Mode
 from otel_mmlog.emitter import Emitter
 from otel_mmlog.identify import Identity
+from otel_mmlog.loops.driven import DrivenLoop
 from otel_mmlog.loops.loops import Loops
 from otel_mmlog.loops.raw_points import RawPoints
 from otel_mmlog.loops.scalar_router import ScalarRouter
@@ -34,6 +36,7 @@ class Run(RunBase):
         hub: The message hub; ``MessageHub.get_current_instance()`` returns it while the run lives.
         logger: A structlog logger; its lines go where the run's lines go.
         config: The run's settings; what is put in leaves with the next loop.
+        by_epoch: Whether lines count epochs.
         run_id: One for all ranks and attempts.
         attempt: 0, then 1 after the first restart or resume.
         rank: From 0 to ``world_size - 1``.
@@ -54,6 +57,7 @@ class Run(RunBase):
     ) -> None:
         super().__init__(options, settings, identity)
         parts = self._parts
+        self.by_epoch = options.by_epoch
         self._processor = processor
         self.hub = MessageHub.get_instance(
             f"{options.experiment_name}-{self.run_id}-{self.attempt}-{ordinal}"
@@ -131,6 +135,45 @@ class Run(RunBase):
         """Return an iterator over the batches of a test loader; see `val`."""
         self._begin_loop()
         return self._loops.evaluate("test", loader)
+
+    def drive(
+        self,
+        mode: Mode = "train",
+        *,
+        length: int | None = None,
+        max_iters: int | None = None,
+        start: int | None = None,
+        epoch: int | None = None,
+        interval: int | None = None,
+    ) -> DrivenLoop:
+        """Begin a loop that a framework runs and tells of by callbacks: `DrivenLoop` takes these.
+
+        Args:
+            mode: ``"train"``, ``"val"`` or ``"test"``.
+            length: Batches of the loop, or None if unknown.
+            max_iters: The iteration at which training is over, or None if unknown.
+            start: Train iterations done before, as the framework counts them; None to go on counting.
+            epoch: Epochs done before; None to go on counting. Inside of `epochs` it is not looked at.
+            interval: Train iterations from one record to the next; None for the run's.
+
+        Raises:
+            ConfigError: The mode does not exist, or a number is no whole number, or too small.
+        """
+        check_choice(mode, "mode", dict.fromkeys(MODES, "a loop"))
+        for name, number, least in (
+            ("length", length, 0),
+            ("max_iters", max_iters, 1),
+            ("start", start, 0),
+            ("epoch", epoch, 0),
+            ("interval", interval, 1),
+        ):
+            if number is not None:
+                check_count(number, name, least)
+        self._processor.check_methods()
+        self._begin_loop()
+        return self._loops.drive(
+            mode, length, max_iters=max_iters, start=start, epoch=epoch, interval=interval
+        )
 
     def log(
         self,

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Generator, Iterable
-from typing import Any
 
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Mode
+from otel_mmlog.loops.driven import DrivenLoop
 from otel_mmlog.loops.free_steps import FreeSteps
 from otel_mmlog.loops.position import Position
 from otel_mmlog.loops.reports import LoopReports
@@ -70,10 +70,28 @@ class Loops:
         """The batches of a val or test loader; one summary stays open behind the last."""
         return SizedIterator(self._evaluate(mode, loader), length_of(loader))
 
+    def drive(
+        self,
+        mode: Mode,
+        length: int | None,
+        *,
+        max_iters: int | None,
+        start: int | None,
+        epoch: int | None,
+        interval: int | None,
+    ) -> DrivenLoop:
+        """Begin a loop whose batches somebody else hands out."""
+        loop = self._begin(mode, length)
+        if mode == "train":
+            self._at.go_to(start, epoch)
+            self._at.begin_train(length, max_iters)
+        loop.interval = interval
+        return DrivenLoop(loop, end_batch=self._end_batch, end=self._end)
+
     def touch(self) -> None:
         """Note that a scalar of `mode` was logged."""
         if self._summary is None:
-            self._active[-1].touched = True
+            self._active[-1].touch()
         elif not self._active:
             self._sink.end_iteration()  # behind the loop, when no iteration will end soon
 
@@ -81,7 +99,7 @@ class Loops:
         """Note that a train scalar was logged in a val or test loop: it belongs to the train iteration around it."""
         train = self._running_train()
         if train is not None:
-            train.touched = True
+            train.touch()
         else:
             self.count_free(None)
 
@@ -178,7 +196,7 @@ class Loops:
             end_span()
 
     def _train(self, loader: Iterable[Batch], max_iters: int | None) -> Generator[Batch, None, None]:
-        loop = self._begin("train", loader)
+        loop = self._begin("train", length_of(loader))
         loop.left = self._at.begin_train(loop.loader_len, max_iters)
         try:
             if loop.is_over():
@@ -192,7 +210,7 @@ class Loops:
             self._end(loop)
 
     def _evaluate(self, mode: Mode, loader: Iterable[Batch]) -> Generator[Batch, None, None]:
-        loop = self._begin(mode, loader)
+        loop = self._begin(mode, length_of(loader))
         try:
             for batch in loop.batches(loader, repeat=False):
                 yield batch
@@ -200,7 +218,7 @@ class Loops:
         finally:
             self._end(loop)
 
-    def _begin(self, mode: Mode, loader: Iterable[Any]) -> Loop:
+    def _begin(self, mode: Mode, length: int | None) -> Loop:
         self._end_left(mode)
         self.settle()
         if mode == "train":
@@ -212,7 +230,7 @@ class Loops:
             end_span = end_nothing  # inside `epochs` the epoch's span covers the loop
         else:
             end_span = self._sink.open_span(mode, {"epoch": self._at.epoch})
-        loop = Loop(mode, length_of(loader), self.totals(mode), end_span)
+        loop = Loop(mode, length, self.totals(mode), end_span)
         self._active.append(loop)
         return loop
 
@@ -236,7 +254,7 @@ class Loops:
         self._at.iter += 1
         loop.unreported += 1
         count = loop.done if self._at.by_epoch else self._at.iter
-        if count % self._interval == 0:
+        if count % (loop.interval or self._interval) == 0:
             self._report(loop)
 
     def _end_iteration(self, loop: Loop) -> float:

@@ -37,6 +37,13 @@ class Position:
         self.epoch = self.first_epoch = epoch
         self.iter = iteration
 
+    def go_to(self, iteration: int | None, epoch: int | None) -> None:
+        """Stand where a framework says that it stands; None leaves one alone, and `epochs` counts by itself."""
+        if iteration is not None:
+            self.iter = iteration
+        if epoch is not None and self.epoch_under_way is None:
+            self.epoch = epoch
+
     def begin_epochs(self, n: int, start: int | None) -> int:
         """Begin a training of ``n`` epochs, and return the first."""
         first, self.first_epoch = self.first_epoch if start is None else start, 0

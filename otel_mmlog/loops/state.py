@@ -51,6 +51,9 @@ class Loop:
         data_time_s: What the current batch took to arrive.
         totals_at_end: The totals when the loop ended; empty while it runs.
         closed: Whether the loop is over; its loader may go on, and counts no more.
+        elapsed_s: What the current iteration took, where its work is over but scalars may still come; None if it runs.
+        idle: Whether it is between two iterations: what is logged belongs to the one before, which is counted.
+        interval: Train iterations from one record to the next, or None for the run's.
         data_time_key: The hub's name of what batches take to arrive.
         time_key: The hub's name of what iterations take.
     """
@@ -68,7 +71,9 @@ class Loop:
     data_time_s: float = 0.0
     totals_at_end: dict[str, int] = field(default_factory=dict)
     closed: bool = False
-
+    elapsed_s: float | None = None
+    idle: bool = False
+    interval: int | None = None
     data_time_key: str = field(init=False)
     time_key: str = field(init=False)
 
@@ -79,6 +84,13 @@ class Loop:
     def is_over(self) -> bool:
         """Whether as many iterations were done as there were to do."""
         return self.left is not None and self.done >= self.left
+
+    def touch(self) -> None:
+        """A scalar was logged: in the iteration that runs, or behind the latest, which is then told of again."""
+        if self.idle:
+            self.unreported = max(self.unreported, 1)
+        else:
+            self.touched = True
 
     def batches(self, loader: Iterable[Batch], *, repeat: bool) -> Iterator[Batch]:
         """Yield the batches of one pass, or of as many as it takes until somebody stops."""
@@ -97,7 +109,8 @@ class Loop:
     def end_iteration(self, hub: MessageHub) -> float:
         """Count an iteration, put its times into the hub, and return how many seconds it took."""
         now_s = time.perf_counter()
-        elapsed_s, self.mark_s = now_s - self.mark_s, now_s
+        elapsed_s = now_s - self.mark_s if self.elapsed_s is None else self.elapsed_s
+        self.mark_s, self.elapsed_s = now_s, None
         hub.update_scalar(self.data_time_key, self.data_time_s)
         hub.update_scalar(self.time_key, elapsed_s)
         self.done += 1

@@ -1,0 +1,1 @@
+"""Faces of other loggers, so that a script moves over by changing an import."""

@@ -1,0 +1,94 @@
+"""Loops that a framework runs: ``run.drive``."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from otel_mmlog import ConfigError
+from otel_mmlog.loops.driven import DrivenLoop
+from tests.conftest import MakeRun
+from tests.journals import headers, read_journals, records, tags
+
+
+def step(loop: DrivenLoop) -> None:
+    loop.begin_step()
+    loop.end_step()
+
+
+def test_records_are_those_of_a_loop_of_ones_own(make_run: MakeRun, tmp_path: Path) -> None:
+    """Each interval is a record, with what was logged behind its last step; so is the partial one at the end."""
+    with make_run(by_epoch=False, interval=2, window_size=1) as run:
+        loop = run.drive(max_iters=10, start=5)
+        for value in range(5):
+            step(loop)
+            run.log(loss=value)
+        loop.close()
+    assert headers(tmp_path) == ["Iter(train) [ 6/10]", "Iter(train) [ 8/10]", "Iter(train) [10/10]"]
+    assert tags(tmp_path, "loss") == [0, 2, 4]
+    assert [span.name for span in read_journals(tmp_path).spans] == ["mmlog.train", "mmlog.run"]
+
+
+def test_epochs_and_interval_of_the_caller(make_run: MakeRun, tmp_path: Path) -> None:
+    """Inside of ``epochs`` a loop is one of theirs; an interval of its own wins over the run's."""
+    with make_run(interval=10) as run:
+        for _epoch in run.epochs(2):
+            loop = run.drive(length=3, interval=3)
+            for _ in range(3):
+                step(loop)
+    assert headers(tmp_path) == ["Epoch(train) [1][3/3]", "Epoch(train) [2][3/3]"]
+    assert tags(tmp_path, "iter") == [3, 6]
+
+
+def test_times_are_those_of_the_steps(make_run: MakeRun, tmp_path: Path) -> None:
+    """``data_time`` is the wait before a step, ``time`` that and the step; what lies behind `resume` is in neither."""
+    with make_run(interval=1, window_size=1) as run:
+        loop = run.drive()
+        for _ in range(2):
+            time.sleep(0.02)
+            loop.begin_step()
+            time.sleep(0.01)
+            loop.end_step()
+            time.sleep(0.2)
+            loop.resume()
+    assert all(0.02 <= value < 0.15 for value in tags(tmp_path, "data_time"))
+    assert all(0.03 <= value < 0.2 for value in tags(tmp_path, "time"))
+    assert len(records(tmp_path)) == 2
+
+
+def test_val_loop_between_two_steps(make_run: MakeRun, tmp_path: Path) -> None:
+    """Its record follows that of the step before; what is logged for train behind it is that step's, too."""
+    with make_run(interval=1, by_epoch=False) as run:
+        loop = run.drive(max_iters=2)
+        step(loop)
+        loop.count_step()
+        val = run.drive("val")
+        step(val)
+        val.length = 1
+        val.close()
+        run.log({"val/acc": 0.5, "train/extra": 1})
+        loop.close()
+    assert headers(tmp_path) == ["Iter(train) [1/2]", "Iter(val) [1/1]  ".strip(), "Iter(train) [1/2]"]
+    assert tags(tmp_path, "acc") == [0.5]
+    assert tags(tmp_path, "extra") == [1]
+
+
+def test_step_that_is_not_over_is_left_out(make_run: MakeRun, tmp_path: Path) -> None:
+    """A loop that ends inside of a step has not made it."""
+    with make_run(interval=1) as run:
+        loop = run.drive(length=3)
+        step(loop)
+        loop.begin_step()
+    assert loop.closed
+    assert headers(tmp_path) == ["Epoch(train) [1][1/3]"]
+
+
+def test_mistakes(make_run: MakeRun) -> None:
+    """A wrong mode or number is told, before anything begins."""
+    run = make_run()
+    with pytest.raises(ConfigError, match="'eval'"):
+        run.drive("eval")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="interval"):
+        run.drive(interval=0)
+    with pytest.raises(ConfigError, match="start"):
+        run.drive(start=-1)
