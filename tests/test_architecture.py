@@ -32,7 +32,7 @@ ALLOWED = {
     "testing": ("otel_mmlog.testing", "grpc", "google", "opentelemetry.proto"),
 }
 ENVIRONMENT_READERS = {"settings.py"}
-FRAMEWORKS = ("torch", "mmengine", "transformers", "lightning", "accelerate")
+FRAMEWORKS = ("torch", "mmengine", "transformers", "lightning", "accelerate", "ignite")
 
 
 def modules(folder: Path = PACKAGE) -> list[Path]:

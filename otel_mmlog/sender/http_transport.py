@@ -43,7 +43,7 @@ class HttpTransport:
         poster: Poster | None = None,
     ) -> None:
         self._endpoint = endpoint
-        self._poster = poster or _poster(endpoint)
+        self._poster = poster or make_poster(endpoint)
         self._encoding = encoding or ("protobuf" if endpoint.protocol == "http/protobuf" else "json")
         self._secrets = secrets(endpoint)
         self._headers = {
@@ -87,7 +87,8 @@ class HttpTransport:
         return _COMPRESS[self._endpoint.compression](body)
 
 
-def _poster(endpoint: Endpoint) -> Poster:
+def make_poster(endpoint: Endpoint) -> Poster:
+    """Return what reaches an endpoint with the least."""
     if endpoint.straight:
         from otel_mmlog.sender.plain_poster import PlainPoster  # noqa: PLC0415 - see there
 

@@ -11,12 +11,13 @@ from otel_mmlog.cli.main import main
 from tests.cli.conftest import Cli, MakeJournal
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["send", "--help"], ["send", "-h"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["send", "-h"], ["show", "-h"], ["tail", "-h"]])
 def test_help(arguments: list[str]) -> None:
     """Both spellings of help, with examples, in lines that fit a terminal."""
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0
-    assert "otel-mmlog send work_dirs/digits" in result.stdout
+    command = arguments[0] if len(arguments) > 1 else "send"
+    assert f"otel-mmlog {command} work_dirs/digits" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 

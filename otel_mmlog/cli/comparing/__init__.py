@@ -1,0 +1,1 @@
+"""How ``otel-mmlog compare`` sets two runs side by side."""

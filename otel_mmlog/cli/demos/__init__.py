@@ -1,0 +1,1 @@
+"""What ``otel-mmlog demo`` runs and shows."""

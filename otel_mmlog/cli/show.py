@@ -1,0 +1,128 @@
+"""``otel-mmlog show``: the runs below a folder, or one run."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import MofNCompleteColumn
+
+from otel_mmlog.cli.folders import chosen_folder, no_runs, unreadable
+from otel_mmlog.cli.progress import progress_bar
+from otel_mmlog.cli.sending import say
+from otel_mmlog.cli.showing.best import Direction
+from otel_mmlog.cli.showing.page import Page
+from otel_mmlog.cli.showing.rows import as_data, legend, runs_table
+from otel_mmlog.cli.showing.summary import Summary, Wanted, backlog_bytes, mmengine_summary, summary_of
+from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.pipeline.plain import plain, to_json
+from otel_mmlog.runs.find import Run, find_runs
+from otel_mmlog.runs.mmengine import MMEngineRun, find_mmengine_runs
+from otel_mmlog.runs.series import wanted as wanted_names
+from otel_mmlog.settings import environment, read_file_mode
+
+_LOOK_BACK_ONE = 500
+AnyRun = Run | MMEngineRun
+_Item = TypeVar("_Item")
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--run", "run_id", metavar="ID", help="Only the run with this in its id.")
+@click.option("--metric", metavar="NAME", help="Which metric's best value, such as val/acc; else a guess.")
+@click.option("--best", type=click.Choice(["max", "min"]), help="Which is better; else a guess by its name.")
+@click.option("--json", "is_json", is_flag=True, help="All of it as JSON, for jq.")
+def show(
+    folder: Path | None, run_id: str | None, metric: str | None, best: str | None, *, is_json: bool
+) -> None:
+    """Show the runs below a folder, or one run with its ranks, alerts and config.
+
+    DIR is a folder above some runs, or the work_dir of one; without it work_dirs, or else this folder. Runs of
+    MMEngine that were never run with this package are listed too.
+
+    \b
+    Examples:
+      otel-mmlog show
+      otel-mmlog show work_dirs --metric val/acc
+      otel-mmlog show work_dirs/digits
+      otel-mmlog show work_dirs --run c6bf64be
+      otel-mmlog show --json | jq '.[] | select(.state == "failed").work_dir'
+    """
+    where = chosen_folder(folder)
+    console = Console(stderr=True)
+    now_s = time.time()
+    direction: Direction | None = None if best is None else "max" if best == "max" else "min"
+    fits = None if metric is None else wanted_names([metric])
+    try:
+        asked = Wanted(metric, fits, direction, now_s, read_file_mode(environment()))
+        runs = _runs(where, run_id)
+        if len(runs) == 1:
+            _show_one(runs[0], asked, is_json=is_json)
+        else:
+            _show_all(runs, asked, where, console, is_json=is_json)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise unreadable(error) from None
+
+
+def _runs(folder: Path, run_id: str | None) -> list[AnyRun]:
+    found: list[AnyRun] = [*find_runs(folder), *find_mmengine_runs(folder)]
+    if not found:
+        raise no_runs(folder)
+    if run_id is not None:
+        chosen = [run for run in found if run_id in run.run_id]
+        if not chosen:
+            ids = ", ".join(run.run_id[:15] for run in found[-5:])
+            raise click.UsageError(
+                f"--run {run_id!r}: no run in {folder} has such an id; the last ones are {ids}"
+            )
+        found = chosen
+    return sorted(found, key=lambda run: run.began_s)
+
+
+def _show_one(run: AnyRun, asked: Wanted, *, is_json: bool) -> None:
+    page = Page(
+        _summary(run, asked, _LOOK_BACK_ONE), backlog_bytes(run.work_dir, asked.file_mode), asked.now_s
+    )
+    click.echo(to_json(plain(page.data())) if is_json else page.text())
+
+
+def _show_all(
+    runs: Sequence[AnyRun], asked: Wanted, folder: Path, console: Console, *, is_json: bool
+) -> None:
+    summaries = [_summary(run, asked) for run in _shown(runs, console)]
+    # What a work_dir still holds is told once, with the run that wrote last in it.
+    latest = {summary.run.work_dir: summary for summary in sorted(summaries, key=lambda each: each.last_s)}
+    backlogs = {work_dir: sum(backlog_bytes(work_dir, asked.file_mode).values()) for work_dir in latest}
+    if is_json:
+        rows = [
+            as_data(
+                each, backlogs[each.run.work_dir] if latest[each.run.work_dir] is each else None, asked.now_s
+            )
+            for each in summaries
+        ]
+        click.echo(to_json(plain(rows)))
+        return
+    click.echo(runs_table(summaries, backlogs, folder, asked.now_s))
+    if explained := legend(summaries):
+        say(console, explained)
+
+
+def _summary(run: AnyRun, asked: Wanted, look_back: int = 100) -> Summary:
+    return summary_of(run, asked, look_back) if isinstance(run, Run) else mmengine_summary(run, asked)
+
+
+def _shown(items: Sequence[_Item], console: Console) -> Iterator[_Item]:
+    """Yield each, with a progress bar on a terminal."""
+    with progress_bar(console, MofNCompleteColumn()) as progress:
+        task = progress.add_task("reading", total=len(items))
+        for item in items:
+            yield item
+            progress.advance(task)

@@ -1,0 +1,157 @@
+"""A table of runs, and the same as JSON."""
+
+import math
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from otel_mmlog.cli.colors import is_colored
+from otel_mmlog.cli.showing.summary import Summary
+from otel_mmlog.cli.shown import shown_age, shown_bytes
+from otel_mmlog.cli.table import table
+
+_COLORS = {
+    "running": "cyan",
+    "finished": "green",
+    "stalled": "yellow",
+    "failed": "red",
+    "killed": "red",
+    "NaN": "red",
+    "inf": "red",
+    "-inf": "red",
+}
+_ID_CHARS = 8
+_STAMP = re.compile(r"\d{8}_\d{6}")
+_TEXT_COLUMNS = ("run", "id", "state")
+
+
+def runs_table(summaries: Sequence[Summary], backlogs: Mapping[Path, int], folder: Path, now_s: float) -> str:
+    """Return a row a run; columns in which all are alike, and nothing is to be seen, are left out.
+
+    Args:
+        summaries: Of the runs.
+        backlogs: By work_dir, what waits to be sent.
+        folder: To which paths are relative.
+        now_s: Unix time.
+    """
+    rows = [_row(summary, backlogs, folder, now_s) for summary in summaries]
+    names = {summary.best.name for summary in summaries if summary.best is not None}
+    if len(names) > 1:
+        for row, summary in zip(rows, summaries, strict=True):
+            if summary.best is not None:
+                row["best"] = f"{summary.best.name} {row['best']}"
+    dull = {"ranks": "1", "attempts": "1", "epoch": "-", "best": "-", "loss": "-", "backlog": "-"}
+    columns = [name for name in rows[0] if any(row[name] != dull.get(name) for row in rows)]
+    right = [index for index, name in enumerate(columns) if name not in _TEXT_COLUMNS]
+    cells = [[row[name] for name in columns] for row in rows]
+    return table(columns, *cells, right=right, style=cell_style(columns))
+
+
+def cell_style(columns: Sequence[str]) -> Any:
+    """Return what colours states and numbers that are none, on a terminal; else None."""
+    if not is_colored(sys.stdout):
+        return None
+
+    def style(column: int, text: str) -> str:
+        color = _COLORS.get(text.strip())
+        if color is not None:
+            return click.style(text, fg=color)
+        return click.style(text, dim=True) if columns[column] == "id" else text
+
+    return style
+
+
+def legend(summaries: Sequence[Summary]) -> str:
+    """Return what ``best`` means; empty where each row says it, or there is none."""
+    found = {(best.direction, best.name) for summary in summaries if (best := summary.best) is not None}
+    if len(found) != 1:
+        return ""
+    direction, name = found.pop()
+    return f"best: the {'highest' if direction == 'max' else 'lowest'} {name}"
+
+
+def as_data(summary: Summary, backlog: int | None, now_s: float) -> dict[str, Any]:
+    """Return a summary as plain values: times in seconds, sizes in bytes."""
+    record, best = summary.record, summary.best
+    return {
+        "name": summary.name,
+        "run_id": summary.run_id,
+        "work_dir": str(summary.run.work_dir),
+        "state": summary.state,
+        "attempts": summary.attempts,
+        "ranks": summary.ranks,
+        "world_size": summary.world_size,
+        "epoch": record.epoch if record is not None else None,
+        "iter": record.iter if record is not None else None,
+        "loss": {"name": summary.loss[0], "value": summary.loss[1]} if summary.loss is not None else None,
+        "best": None
+        if best is None
+        else {
+            "name": best.name,
+            "value": best.value,
+            "direction": best.direction,
+            "epoch": best.epoch,
+            "iter": best.iter,
+        },
+        "began_s": summary.began_s,
+        "last_s": summary.last_s,
+        "age_s": now_s - summary.last_s,
+        "backlog_bytes": backlog,
+    }
+
+
+def number_text(value: Any) -> str:
+    """Return a value as four digits say it: ``0.2322``, ``1.2e-05``, ``NaN``."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int):
+        return str(value)
+    if math.isnan(value):
+        return "NaN"
+    if not math.isfinite(value):
+        return "inf" if value > 0 else "-inf"
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.3e}"
+
+
+def shown_path(path: Path, folder: Path) -> str:
+    """Return a path as seen from a folder."""
+    try:
+        return str(path.resolve().relative_to(folder.resolve()))
+    except ValueError:
+        return str(path)
+
+
+def short_id(run_id: str) -> str:
+    """Return the beginning of an id; of MMEngine's times, month, day, hour and minute."""
+    return run_id[4:13] if _STAMP.fullmatch(run_id) else run_id[:_ID_CHARS]
+
+
+def shown_ranks(summary: Summary) -> str:
+    """Return ``2``, or ``1/2`` where only one of two wrote files."""
+    is_part = summary.world_size > summary.ranks
+    return f"{summary.ranks}/{summary.world_size}" if is_part else str(summary.ranks)
+
+
+def _row(summary: Summary, backlogs: Mapping[Path, int], folder: Path, now_s: float) -> dict[str, str]:
+    path = shown_path(summary.run.work_dir, folder)
+    is_named = path.rpartition("/")[2] != summary.name
+    name = summary.name if path == "." else f"{path}/{summary.name}" if is_named else path
+    record, best = summary.record, summary.best
+    backlog = backlogs.get(summary.run.work_dir)
+    return {
+        "run": name,
+        "id": short_id(summary.run_id),
+        "state": summary.state,
+        "ranks": shown_ranks(summary),
+        "attempts": str(summary.attempts),
+        "epoch": str(record.epoch) if record is not None and record.epoch else "-",
+        "iter": str(record.iter) if record is not None else "-",
+        "loss": number_text(summary.loss[1]) if summary.loss is not None else "-",
+        "best": number_text(best.value) if best is not None else "-",
+        "age": shown_age(now_s - summary.last_s),
+        "backlog": shown_bytes(backlog) if backlog else "-",
+    }

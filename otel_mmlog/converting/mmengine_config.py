@@ -1,0 +1,51 @@
+"""MMEngine's dumped config, a Python file, read without running it."""
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the settings that a file assigns; what is no literal and no ``dict(...)`` stands there as its text.
+
+    A file that is not Python has none.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        module = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    return {
+        target.id: _value(node.value)
+        for node in module.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+        return _of_call(node)
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_value(each) for each in node.elts]
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {str(_value(key)): _value(value) for key, value in pairs if key is not None}
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError):
+        return ast.unparse(node)
+
+
+def _of_call(node: ast.Call) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    whole = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg is None)]
+    for value in map(_value, whole):
+        if isinstance(value, Mapping):
+            found.update(value)
+    found.update((keyword.arg, _value(keyword.value)) for keyword in node.keywords if keyword.arg is not None)
+    return found

@@ -1,0 +1,1 @@
+"""Pictures of what runs have logged: curves, and what draws them into files, pages and terminals."""
