@@ -1,6 +1,7 @@
 """A config that MMEngine has written as Python, read without running it."""
 
 import ast
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ def read_python_config(path: Path) -> dict[str, Any]:
         OSError: It cannot be read.
     """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
-    except (SyntaxError, ValueError, RecursionError):
+        module = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     return {
         target.id: _value(node.value)
-        for node in tree.body
+        for node in module.body
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
@@ -28,17 +29,24 @@ def read_python_config(path: Path) -> dict[str, Any]:
 
 
 def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+        return _of_call(node)
     if isinstance(node, (ast.List, ast.Tuple)):
         return [_value(each) for each in node.elts]
     if isinstance(node, ast.Dict):
-        return {
-            ast.unparse(key).strip("'\""): _value(value)
-            for key, value in zip(node.keys, node.values, strict=True)
-            if key is not None
-        }
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "dict" and not node.args:
-        return {each.arg: _value(each.value) for each in node.keywords if each.arg is not None}
+        pairs = zip(node.keys, node.values, strict=True)
+        return {str(_value(key)): _value(value) for key, value in pairs if key is not None}
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError):
         return ast.unparse(node)
+
+
+def _of_call(node: ast.Call) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    whole = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg is None)]
+    for value in map(_value, whole):
+        if isinstance(value, Mapping):
+            found.update(value)
+    found.update((keyword.arg, _value(keyword.value)) for keyword in node.keywords if keyword.arg is not None)
+    return found

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from otel_mmlog.cli.main import main
-from otel_mmlog.converting.mmengine_config import read_config
 from otel_mmlog.converting.mmengine_line import parse_record_line
 from otel_mmlog.runs.find import find_runs
 from otel_mmlog.runs.mmengine import find_mmengine_runs
+from otel_mmlog.runs.python_config import read_python_config
 from otel_mmlog.runs.state import rank_state
 from tests.integrations.mmengine.runners import close_loggers, make_runner, quiet
 from tests.journals import events, json_lines, read_journals, records
@@ -203,10 +203,10 @@ def test_config_is_read_and_not_run(tmp_path: Path) -> None:
         "model = dict(type='Net', depths=[1, 2], head=dict({'a-b': 1}, x=None))\nlr = -0.5\n"
         "evil = __import__('os').system('touch evil')\n"
     )
-    assert read_config(path) == {
+    assert read_python_config(path) == {
         "model": {"type": "Net", "depths": [1, 2], "head": {"a-b": 1, "x": None}},
         "lr": -0.5,
         "evil": "__import__('os').system('touch evil')",
     }
     path.write_text("not python")
-    assert read_config(path) == {}
+    assert read_python_config(path) == {}
