@@ -9,7 +9,8 @@ from rich.console import Console
 
 from otel_mmlog.cli.comparing.metrics import How, Metric, Tolerance, common, metric_of
 from otel_mmlog.cli.comparing.text import as_data, as_text
-from otel_mmlog.cli.folders import chosen_folder, no_runs, unreadable
+from otel_mmlog.cli.folders import chosen_folder, no_runs
+from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.sending import say
 from otel_mmlog.pipeline.plain import plain, to_json
 from otel_mmlog.plots.reading import default_fits
@@ -59,15 +60,13 @@ def compare(
     def is_shown(name: str) -> bool:
         return default_fits(name) or fits(name)
 
-    try:
+    with told_mistakes():
         pair = [_one(side, path) for side, path in (("A", a), ("B", b))]
         seen: list[set[str]] = [set(), set()]
         found = [
             source.read(_noting(names, is_shown), source.ranks[0], SAMPLES)
             for source, names in zip(pair, seen, strict=True)
         ]
-    except OSError as error:
-        raise unreadable(error) from None
     _check_there(metrics, found, seen)
     rows = [
         metric_of(

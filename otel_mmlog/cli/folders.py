@@ -27,9 +27,3 @@ def no_runs(folder: Path) -> click.ClickException:
         f"there is no run in {where}: give the work_dir of a run (the folder with .jsonl files of this package, "
         "or with MMEngine's folders named after a time)"
     )
-
-
-def unreadable(error: OSError) -> click.ClickException:
-    """Return what is said of a file that cannot be read."""
-    where = f"{error.filename}: " if error.filename else ""
-    return click.ClickException(f"{where}{error.strerror or error}. Check who may read it.")

@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from otel_mmlog.cli.folders import chosen_folder, no_runs, unreadable
+from otel_mmlog.cli.folders import chosen_folder, no_runs
+from otel_mmlog.cli.mistakes import unreadable
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
 from otel_mmlog.plots.chart import Chart, XKind

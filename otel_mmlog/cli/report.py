@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from otel_mmlog.cli.folders import chosen_folder, no_runs, unreadable
+from otel_mmlog.cli.folders import chosen_folder, no_runs
+from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.reporting.facts import STEPS, Facts, read_facts
 from otel_mmlog.cli.reporting.page import report_page
@@ -18,7 +19,6 @@ from otel_mmlog.cli.sending import say
 from otel_mmlog.cli.showing.best import Direction
 from otel_mmlog.cli.showing.summary import Wanted
 from otel_mmlog.cli.shown import shown_bytes
-from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.runs.find import Run, find_runs
 from otel_mmlog.runs.mmengine import MMEngineRun, find_mmengine_runs
 from otel_mmlog.runs.series import wanted as wanted_names
@@ -60,20 +60,12 @@ def report(
         raise click.UsageError(f"-o {output} is no page: give a name that ends with .html")
     console = Console(stderr=True)
     direction: Direction | None = None if best is None else "max" if best == "max" else "min"
-    try:
+    with told_mistakes():
         mode = read_file_mode(environment())
         asked = Wanted(metric, wanted_names([metric]) if metric else None, direction, time.time(), mode)
         run = _chosen(where, run_id, console)
         facts = _read(run, asked, console)
         _write(report_page(facts), output or Path(_file_name(run.name)), facts, console)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        raise
-    except ConfigError as error:
-        raise click.UsageError(str(error)) from None
-    except OSError as error:
-        raise unreadable(error) from None
 
 
 def _chosen(folder: Path, run_id: str | None, console: Console) -> Run | MMEngineRun:

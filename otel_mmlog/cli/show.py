@@ -9,14 +9,14 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from otel_mmlog.cli.folders import chosen_folder, no_runs, unreadable
+from otel_mmlog.cli.folders import chosen_folder, no_runs
+from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
 from otel_mmlog.cli.showing.best import Direction
 from otel_mmlog.cli.showing.page import Page
 from otel_mmlog.cli.showing.rows import as_data, legend, runs_table
 from otel_mmlog.cli.showing.summary import Summary, Wanted, backlog_bytes, mmengine_summary, summary_of
-from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.pipeline.plain import plain, to_json
 from otel_mmlog.runs.find import Run, find_runs
 from otel_mmlog.runs.mmengine import MMEngineRun, find_mmengine_runs
@@ -55,21 +55,13 @@ def show(
     now_s = time.time()
     direction: Direction | None = None if best is None else "max" if best == "max" else "min"
     fits = None if metric is None else wanted_names([metric])
-    try:
+    with told_mistakes():
         asked = Wanted(metric, fits, direction, now_s, read_file_mode(environment()))
         runs = _runs(where, run_id)
         if len(runs) == 1:
             _show_one(runs[0], asked, is_json=is_json)
         else:
             _show_all(runs, asked, where, console, is_json=is_json)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        raise
-    except ConfigError as error:
-        raise click.UsageError(str(error)) from None
-    except OSError as error:
-        raise unreadable(error) from None
 
 
 def _runs(folder: Path, run_id: str | None) -> list[AnyRun]:

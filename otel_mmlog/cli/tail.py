@@ -10,7 +10,8 @@ from typing import TypeVar
 import click
 from rich.console import Console
 
-from otel_mmlog.cli.folders import chosen_folder, no_runs, unreadable
+from otel_mmlog.cli.folders import chosen_folder, no_runs
+from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.sending import say
 from otel_mmlog.cli.tailing.files import Family, find_families
 from otel_mmlog.cli.tailing.follow import Following, ended_ranks
@@ -23,7 +24,6 @@ _LINES = 20
 _PAUSE_S = 0.2
 _LOOK_S = 1.0
 _RESTART_S = 30.0
-_INTERRUPTED = 130
 _Parsed = TypeVar("_Parsed")
 
 
@@ -72,7 +72,7 @@ def tail(
     )
     count = _option("--lines", _count, lines or ("all" if since is not None else str(_LINES)))
     console = Console(stderr=True)
-    try:
+    with told_mistakes():
         family = _family(where, console, wait=follow)
         ends = _ends(family, wants)
         printer = Printer((file.rank for file in ends), is_json=is_json)
@@ -80,12 +80,6 @@ def tail(
         if since is not None and not printer.written:
             _tell_age(ends, wants, since, console)
         code = _follow(family, ends, wants, printer, console) if follow else 0
-    except KeyboardInterrupt:
-        code = _INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise unreadable(error) from None
     raise SystemExit(code)
 
 
