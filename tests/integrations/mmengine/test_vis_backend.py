@@ -183,8 +183,10 @@ def test_config_file(tmp_path: Path, imports: str, processor: str, backend: str,
     assert done.stdout.splitlines()[-1] == "OTelLogProcessor ['OTelVisBackend']"
     lines = json_lines(folder / "configured.jsonl")
     assert [line["event_name"] for line in lines if "event_name" in line and "tags" not in line] == [
+        "mmlog.run.start",
         "mmlog.run.config",
         "mmlog.scalars",
+        "mmlog.run.end",
     ]
     texts = [line for line in text_lines(folder / "configured.log") if "Epoch(train)" in line]
     assert [line.partition("  ")[0].rpartition(" ")[2] for line in texts] == ["[1][10/10]"]
