@@ -1,13 +1,13 @@
 """Puts the parts of a run together: files, journal, spans and logger."""
 
 import itertools
-import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from otel_mmlog.console import console_outputs, make_standing
 from otel_mmlog.core.attempts import attempts_file, next_attempt, read_attempts, remember
 from otel_mmlog.core.own_folders import make_above, make_folder
 from otel_mmlog.core.rank import Rank
@@ -26,14 +26,15 @@ from otel_mmlog.otel.names import MetricNames
 from otel_mmlog.otel.recovery import recover
 from otel_mmlog.otel.resource import build_resource
 from otel_mmlog.otel.run_points import RunPointExporter
-from otel_mmlog.otel.semconv import EVENT_EXCEPTION, EVENT_SCALARS, RANK, RUN_ATTEMPT, RUN_ID
+from otel_mmlog.otel.semconv import EVENT_SCALARS, RANK, RUN_ATTEMPT, RUN_ID
 from otel_mmlog.otel.spans import current_trace
 from otel_mmlog.otel.tracing import Tracing, start_tracing
 from otel_mmlog.pipeline.handler import RunHandler
 from otel_mmlog.pipeline.jsonl import JSONRenderer
 from otel_mmlog.pipeline.logger import RunLogger
-from otel_mmlog.pipeline.outputs import ConsoleOutput, FileOutput, Output, WarningOutput
+from otel_mmlog.pipeline.outputs import FileOutput, Output
 from otel_mmlog.pipeline.rank_files import file_stem, open_rank_files, rank_folder, writes_files
+from otel_mmlog.pipeline.standing import Standing
 from otel_mmlog.pipeline.text import TextRenderer
 from otel_mmlog.settings import Settings, export_interval_s
 from otel_mmlog.system_metrics import EXCLUDED, SystemMetrics, parse_patterns
@@ -56,6 +57,7 @@ class Parts:
     handler: RunHandler
     logger: RunLogger
     files: tuple[Path, ...]
+    standing: Standing
 
 
 def compose(
@@ -86,13 +88,15 @@ def compose(
     tracing = _start_tracing(options, settings, identity, resource, encoder, journal, start_ns)
     journal.preface = tracing.open_starts if settings.logs else bytes
     outputs, files = _file_outputs(options, settings.file_mode, identity, notes)
+    standing = make_standing(options, identity, files)
     handler = RunHandler(
         level=options.log_level,
-        outputs=[journal_output, *outputs, *_console(options, settings, identity.rank)],
+        outputs=[journal_output, *outputs, *console_outputs(options, settings, standing)],
         processors=options.processors,
         next_seq=next_seq,
         current_trace=current_trace,
     )
+    standing.counts = handler.counts
     notes.send_to(handler.tell)
     logger = RunLogger(
         options.logger_name,
@@ -115,6 +119,7 @@ def compose(
         handler,
         logger,
         files,
+        standing,
     )
 
 
@@ -281,13 +286,6 @@ def _file_outputs(
         FileOutput("text file", text_file, TextRenderer().render, once=True, skip=frozenset([EVENT_SCALARS])),
     ]
     return outputs, (text_file.path, json_file.path)
-
-
-def _console(options: Options, settings: Settings, rank: Rank) -> list[Output]:
-    if not options.console:
-        return [WarningOutput()] if options.guest else []
-    level = options.log_level if rank.rank == 0 else max(options.log_level, logging.ERROR)
-    return [ConsoleOutput(level=level, color=settings.color, skip=frozenset([EVENT_EXCEPTION]))]
 
 
 def _ignore(_message: str) -> None:

@@ -12,9 +12,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from otel_mmlog.compose import compose
+from otel_mmlog.core.record import qualified_name
 from otel_mmlog.identify import Identity
 from otel_mmlog.options import Options
 from otel_mmlog.pipeline.logger import make_logger
+from otel_mmlog.pipeline.standing import html_block, short_line
 from otel_mmlog.process_hooks import THREAD, ProcessHooks
 from otel_mmlog.run_events import RunEvents
 from otel_mmlog.settings import Settings
@@ -78,6 +80,13 @@ class RunBase:
                 self._on_uncaught(error, "the run")
         self.close()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {short_line(self._parts.standing)}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table, for notebooks."""
+        return html_block(self._parts.standing)
+
     @contextmanager
     def span(self, name: str, attributes: Mapping[str, Any] | None = None) -> Iterator[None]:
         """Time a part of the run as a span under the current one."""
@@ -132,6 +141,7 @@ class RunBase:
         status = self._parts.delivery.settle()
         lines = closing_lines(self._parts, self._events.records, self._rejected(), status)
         self._parts.journal_output.end_health(self._parts.health.now(), time.time_ns())
+        self._parts.standing.state = _outcome(self._error)
         self._events.send_end(lines, self._error)
         self._hooks.remove()
         complete = self._is_on_disk()
@@ -203,6 +213,10 @@ class RunBase:
         self._error = self._parts.tracing.spans.failure = reason
         self.logger.warning("SIGTERM: the run is closed before the process ends")
         self.close()
+
+
+def _outcome(error: BaseException | None) -> str:
+    return "finished" if error is None else f"failed ({qualified_name(type(error))})"
 
 
 def end_open_runs() -> list[RunBase]:

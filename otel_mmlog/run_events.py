@@ -38,7 +38,7 @@ class RunEvents:
 
     def send_record(self, record: Record) -> None:
         """Send a record: text, JSON and journal, or its points alone where the level hides the line."""
-        self.records += 1
+        self._count(record)
         logger = self._parts.logger
         event_name = record_event(record.progress.mode, record.kind)
         if not logger.isEnabledFor(logging.INFO):
@@ -51,7 +51,7 @@ class RunEvents:
 
     def send_line(self, line: logging.LogRecord, record: Record) -> None:
         """Send a record whose line somebody else has logged: that very log record."""
-        self.records += 1
+        self._count(record)
         handler = self._parts.handler
         event_name = record_event(record.progress.mode, record.kind)
         if handler.has_processors:
@@ -63,7 +63,7 @@ class RunEvents:
 
     def send_points(self, record: Record) -> None:
         """Send the points of a record whose line nobody logged."""
-        self.records += 1
+        self._count(record)
         self._parts.journal_output.write_points(record)
 
     def send_scalars(self, scalars: Mapping[str, Any], step: int | None, points: Record) -> None:
@@ -140,6 +140,10 @@ class RunEvents:
         record = logging.LogRecord(logger.name, level, path, line, text, None, exc_info, function)
         setattr(record, EVENT_DICT, event)
         logger.handle(record)
+
+    def _count(self, record: Record) -> None:
+        self.records += 1
+        self._parts.standing.take(record)
 
     def _tell_health(self, record: Record) -> None:
         health = self._parts.health.due()

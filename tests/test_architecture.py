@@ -32,7 +32,16 @@ ALLOWED = {
     "testing": ("otel_mmlog.testing", "grpc", "google", "opentelemetry.proto"),
 }
 ENVIRONMENT_READERS = {"settings.py"}
-FRAMEWORKS = ("torch", "mmengine", "transformers", "lightning", "accelerate", "ignite")
+FRAMEWORKS = (
+    "torch",
+    "mmengine",
+    "transformers",
+    "lightning",
+    "accelerate",
+    "ignite",
+    "IPython",
+    "ipykernel",
+)
 
 
 def modules(folder: Path = PACKAGE) -> list[Path]:

@@ -47,7 +47,7 @@ def iter_line(
     template = _template(
         tuple(rates), has_times, memory_mib is not None, names, num_digits if floats else None
     )
-    eta = [_duration(progress.eta_s)] if has_times and progress.eta_s is not None else []
+    eta = [duration(progress.eta_s)] if has_times and progress.eta_s is not None else []
     memory = [] if memory_mib is None else [memory_mib]
     return _iter_header(progress) + template % (*rates.values(), *eta, *times, *memory, *scalars)
 
@@ -117,7 +117,8 @@ def _epoch(progress: Progress) -> str:
     return f" {text}" if progress.epoch else text
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return ``1 day, 2:03:04``, or ``?`` for what is too long to be an estimate."""
     if not abs(seconds) < _LONGEST_ETA_S:  # NaN is not smaller either
         return "?"
     return str(timedelta(seconds=int(seconds)))

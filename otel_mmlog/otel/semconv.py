@@ -15,6 +15,8 @@ does; numeric ones are numbers. Caller's attributes follow, and never replace on
 
 from typing import Final
 
+from otel_mmlog.core.progress import MODES
+
 SCOPE_NAME: Final = "otel_mmlog"
 
 # metric names: prefix + mode + tag, or raw prefix + the hub's key
@@ -119,6 +121,9 @@ REGISTRY_MODULE: Final = "module"
 def record_event(mode: str, kind: str) -> str:
     """Return the event of a record: ``mmlog.train.iter``, ``mmlog.val.epoch``."""
     return f"mmlog.{mode}.{kind}"
+
+
+RECORD_EVENTS: Final = frozenset(record_event(mode, kind) for mode in MODES for kind in ("iter", "epoch"))
 
 
 def loop_span(name: str) -> str:
