@@ -103,7 +103,7 @@ def _one(side: str, path: Path) -> Source:
     if not sources:
         raise no_runs(path)
     if len(sources) > 1:
-        told = f"{side}: the newest of {len(sources)} runs in {path}, {sources[-1].run_id[:15]}."
+        told = f"{side}: the newest of {len(sources)} runs in {path}, {sources[-1].run_id[:8]}."
         say(Console(stderr=True), told)
     return sources[-1]
 

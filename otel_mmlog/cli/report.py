@@ -80,7 +80,7 @@ def _chosen(folder: Path, run_id: str | None, console: Console) -> Run | MMEngin
     runs.sort(key=lambda run: run.began_s)
     fitting = [run for run in runs if run_id is None or run_id in run.run_id]
     if not fitting:
-        known = ", ".join(run.run_id[:15] for run in runs[-5:])
+        known = ", ".join(run.run_id[:8] for run in runs[-5:])
         raise click.UsageError(
             f"--run {run_id!r}: no run in {folder} has such an id; the last ones are {known}"
         )

@@ -17,6 +17,7 @@ from otel_mmlog.cli.showing.best import Direction
 from otel_mmlog.cli.showing.page import Page
 from otel_mmlog.cli.showing.rows import as_data, legend, runs_table
 from otel_mmlog.cli.showing.summary import Summary, Wanted, backlog_bytes, mmengine_summary, summary_of
+from otel_mmlog.core.escape import escape
 from otel_mmlog.pipeline.plain import plain, to_json
 from otel_mmlog.runs.find import Run, find_runs
 from otel_mmlog.runs.mmengine import MMEngineRun, find_mmengine_runs
@@ -65,13 +66,17 @@ def show(
 
 
 def _runs(folder: Path, run_id: str | None) -> list[AnyRun]:
-    found: list[AnyRun] = [*find_runs(folder), *find_mmengine_runs(folder)]
+    left_out: list[Path] = []
+    found: list[AnyRun] = [*find_runs(folder, left_out), *find_mmengine_runs(folder)]
+    if left_out:
+        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        click.echo(f"Left out, since it cannot be read: {escape(str(left_out[0]))}{more}.", err=True)
     if not found:
         raise no_runs(folder)
     if run_id is not None:
         chosen = [run for run in found if run_id in run.run_id]
         if not chosen:
-            ids = ", ".join(run.run_id[:15] for run in found[-5:])
+            ids = ", ".join(run.run_id[:8] for run in found[-5:])
             raise click.UsageError(
                 f"--run {run_id!r}: no run in {folder} has such an id; the last ones are {ids}"
             )

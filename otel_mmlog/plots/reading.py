@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final
 
+from otel_mmlog.core.escape import escape
 from otel_mmlog.otel.semconv import RESERVED_TAGS, UNITS
 from otel_mmlog.plots.axis import epoch_ends, time_unit, x_values
 from otel_mmlog.plots.chart import Chart, Curve, Panel, XKind
@@ -142,14 +143,14 @@ def _chart(found: list[tuple[Source, dict[str, Curve], int]], wish: Wish) -> tup
             _scaled(replace(of[name], run=run), seconds) for run, (_, of, _) in enumerate(found) if name in of
         ]
         unit_of = UNITS.get(name.rpartition("/")[2], "")
-        panels.append(Panel(name, _SHOWN_UNITS.get(unit_of, unit_of), tuple(curves)))
+        panels.append(Panel(escape(name), _SHOWN_UNITS.get(unit_of, unit_of), tuple(curves)))
     chart = Chart(
         tuple(panels),
         tuple(labels(sources)),
         tuple(values) if values is not None else None,
         wish.x,
         _X_LABELS.get(wish.x, f"time since start ({unit})"),
-        wish.title,
+        escape(wish.title),
         wish.is_log,
         wish.smoothing,
         max(ranks for _, _, ranks in found) if wish.is_banded else 0,

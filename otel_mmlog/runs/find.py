@@ -75,15 +75,27 @@ class Run:
         return sorted(mine, key=lambda part: (part.first.attempt, part.first.time_s))
 
 
-def find_runs(folder: Path) -> list[Run]:
+def find_runs(folder: Path, left_out: list[Path] | None = None) -> list[Run]:
     """Return the runs in a folder and below it, oldest first; a file stands for the runs in it.
 
+    Args:
+        folder: The folder, or a file.
+        left_out: Gets what is below it and cannot be read.
+
     Raises:
-        OSError: It does not exist, or cannot be read.
+        OSError: It does not exist, or cannot be read itself.
     """
     runs: dict[tuple[str, Path], Run] = {}
-    for path in json_files(folder):
-        for part in parts_of_file(path):
+    left_out = [] if left_out is None else left_out
+    for path in json_files(folder, left_out):
+        try:
+            parts = parts_of_file(path)
+        except OSError:
+            if path == folder:
+                raise
+            left_out.append(path)
+            continue
+        for part in parts:
             work_dir = path.parent
             if work_dir.name.endswith("_logs") and any(
                 run.name + "_logs" == work_dir.name for run in runs.values()
@@ -137,14 +149,29 @@ def _is_of_other(entry: Entry) -> Callable[[bytes], bool | None]:
     return is_of_other
 
 
-def json_files(folder: Path, depth: int = 0) -> Iterator[Path]:
-    """Yield the files below a folder that may be a run's, those of a folder before those of the folders in it."""
+def json_files(folder: Path, left_out: list[Path], depth: int = 0) -> Iterator[Path]:
+    """Yield the files below a folder that may be a run's, those of a folder before those of the folders in it.
+
+    Args:
+        folder: The folder, or a file.
+        left_out: Gets folders below it that cannot be read.
+        depth: How far below the folder that was asked for.
+
+    Raises:
+        OSError: The folder that was asked for cannot be read.
+    """
     if folder.is_file():
         yield folder
         return
-    entries = sorted(folder.iterdir(), key=lambda path: (path.is_dir(), path.name))
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: (path.is_dir(), path.name))
+    except OSError:
+        if not depth:
+            raise
+        left_out.append(folder)
+        return
     for path in entries:
         if path.suffix == ".jsonl" and path.is_file():
             yield path
         elif path.is_dir() and not path.is_symlink() and path.name not in NOT_OURS and depth < _MAX_DEPTH:
-            yield from json_files(path, depth + 1)
+            yield from json_files(path, left_out, depth + 1)

@@ -1,5 +1,6 @@
 """Runs of MMEngine that this package took no part in: what MMEngine itself left in their work_dirs."""
 
+import contextlib
 import json
 import re
 import time
@@ -138,7 +139,13 @@ def _stamped(folder: Path, depth: int = 0) -> Iterator[Path]:
     if depth == 0 and _STAMP.fullmatch(folder.resolve().name):
         yield folder.resolve()
         return
-    for path in sorted(folder.iterdir()):
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        if not depth:
+            raise
+        return
+    for path in entries:
         if not path.is_dir() or path.is_symlink() or path.name in NOT_OURS:
             continue
         if _STAMP.fullmatch(path.name):
@@ -158,7 +165,11 @@ def _run_at(path: Path) -> MMEngineRun | None:
 
 def _our_starts(work_dir: Path) -> list[float]:
     files = sorted([*work_dir.glob("*.jsonl"), *work_dir.glob("*_logs/*.jsonl")])
-    return [part.first.time_s for path in files for part in parts_of_file(path)]
+    starts: list[float] = []
+    for path in files:
+        with contextlib.suppress(OSError):  # of others, who do not let us read
+            starts += [part.first.time_s for part in parts_of_file(path)]
+    return starts
 
 
 def _is_ours(run: MMEngineRun, starts: list[float]) -> bool:

@@ -4,6 +4,7 @@ import fnmatch
 import itertools
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ WHOLE_BYTES: Final = 64 * 1024 * 1024
 _RECORD = re.compile(rb'"mode": "\w+", "epoch": ')
 _RARE = (b"val", b"test")
 _IS_RARE = re.compile(rb'"mode": "(?:val|test)", "epoch": ')
+
+_LARGEST: Final = int(sys.float_info.max)
 
 
 @dataclass(slots=True)
@@ -122,8 +125,10 @@ def _put(found: dict[str, Series], entry: Entry, fits: Callable[[str], bool], *,
 
 
 def is_number(value: Any) -> bool:
-    """Whether a tag's value can be drawn."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether a tag's value can be drawn: an int above all floats cannot."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return isinstance(value, float) or abs(value) <= _LARGEST
 
 
 def is_finite(value: float) -> bool:

@@ -143,7 +143,7 @@ def test_run_by_id(runs: Path) -> None:
     assert data(runs, "--run", run_id[:6])["name"] == "tmp"
     result = show(runs, "--run", "zzz")
     assert result.exit_code == 2
-    assert run_id[:15] in result.stderr
+    assert run_id[:8] in result.stderr
 
 
 def test_ranks_that_went_wrong(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -170,3 +171,14 @@ def test_page_is_one_file(tmp_path: Path) -> None:
     assert "1 NaN, first at iteration 20" in text
     assert text.count("<svg") == 1
     assert not re.search(r"""(?:src|href)=["'](?!#)|<script|@import|url\((?!#)""", text)
+
+
+def test_names_bring_nothing_raw(tmp_path: Path) -> None:
+    """A control character in a scalar's name or a title is escaped: the SVG is XML, and no terminal obeys it."""
+    file = RunFile(tmp_path)
+    file.start()
+    tags: dict[str, Any] = {"\x1b[31mx": 1.0}
+    file.record(1, mode="val", **tags)
+    picture = Picture([tmp_path], Wish(("val/*",), title="a\x1b]0;b"))
+    assert "\\x1b[31mx" in picture.svg
+    assert "\x1b" not in picture.svg + page(picture.chart, picture.svg)

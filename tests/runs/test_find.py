@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import otel_mmlog
+from otel_mmlog.runs import find
 from otel_mmlog.runs.find import find_runs, parts_of_file
 from tests.runs.written import BEGAN_S, json_line, record_line, write
 from tests.training import place, train
@@ -83,3 +84,22 @@ def test_order(tmp_path: Path) -> None:
     for name, time_s in (("a", 2.0), ("b", 1.0), ("c", 3.0)):
         write(tmp_path / name / "tmp.jsonl", [record_line(1, {}, run_id=name, time_s=BEGAN_S + time_s)])
     assert [run.run_id for run in find_runs(tmp_path)] == ["b", "a", "c"]
+
+
+def test_file_that_cannot_be_read_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is left out and named; one that is asked for itself is an error."""
+    for name in ("a", "b"):
+        write(tmp_path / name / f"{name}.jsonl", start(name, 0, 0))
+    real = find.parts_of_file
+
+    def parts_of_file(path: Path) -> list[find.Part]:
+        if path.name == "b.jsonl":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(find, "parts_of_file", parts_of_file)
+    left_out: list[Path] = []
+    assert [run.run_id for run in find_runs(tmp_path, left_out)] == ["a"]
+    assert left_out == [tmp_path / "b" / "b.jsonl"]
+    with pytest.raises(PermissionError):
+        find_runs(tmp_path / "b" / "b.jsonl")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from otel_mmlog.runs.find import find_runs
 from otel_mmlog.runs.series import read_series
 from tests.plots.runs import RunFile
+from tests.runs import written
 
 # of each attempt: the step from which it goes on, how many steps it does, and how often it logs
 ATTEMPTS = st.lists(
@@ -78,3 +79,10 @@ def test_file_of_another_program(tmp_path: Path) -> None:
     (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
     (tmp_path / "empty.jsonl").write_text("")
     assert find_runs(tmp_path) == []
+
+
+def test_number_above_all_floats_costs_itself(tmp_path: Path) -> None:
+    """Another program may write such an int: it is left out, its neighbours are not."""
+    written.write(tmp_path / "a.jsonl", [written.record_line(1, {"loss": 0.5, "huge": 10**400})])
+    (run,) = find_runs(tmp_path)
+    assert list(read_series(run, lambda _name: True, 0)) == ["train/loss"]

@@ -54,7 +54,7 @@ def change_text(a: float, b: float) -> str:
 
 
 def _head(side: str, source: Source) -> tuple[str, ...]:
-    return side, source.name, str(source.work_dir), source.run_id[:15]
+    return side, source.name, str(source.work_dir), source.run_id[:8]
 
 
 def _rows(metric: Metric) -> Iterator[tuple[str, ...]]:

@@ -83,7 +83,7 @@ def find_families(folder: Path) -> list[Family]:
     if folder.is_file():
         return [Family(folder.parent, "", folder)]
     found: dict[Family, None] = {}
-    for path in json_files(folder):
+    for path in json_files(folder, []):
         if _is_ours(path):
             stem = _stem(path)
             apart = path.parent.name == f"{stem}_logs"
@@ -99,7 +99,10 @@ def _stem(path: Path) -> str:
 
 
 def _is_ours(path: Path) -> bool:
-    first = next(lines_from(path), b"")
+    try:
+        first = next(lines_from(path), b"")
+    except OSError:  # of somebody else, who does not let us read
+        return False
     return parse_entry(first) is not None
 
 
