@@ -5,6 +5,7 @@
 """
 
 import argparse
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +15,10 @@ import otel_mmlog
 from otel_mmlog.compat.unkept import Unkept, tell, unkept
 from otel_mmlog.compat.values import Values, flat
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.core.shown import shown
 from otel_mmlog.integrations.held_run import AS_LOGGED, HeldRun
 from otel_mmlog.integrations.names import translated_all
+from otel_mmlog.pipeline.rank_files import file_stem
 
 _UNKEPT = (
     "define_metric",
@@ -103,6 +106,10 @@ class Run:
             step: The iteration; None for the next.
             commit: False to let the next call go on with this one's iteration.
         """
+        if not isinstance(data, Mapping):
+            if self._held is not None:
+                self._held.note("wandb.log", TypeError(f"it takes a mapping, not {shown(data)}"))
+            return
         self._pending.update(flat(data))
         if commit is False:
             return
@@ -170,26 +177,27 @@ def init(
         resume: Whether to go on with the run that the folder remembers.
         mode: ``"disabled"`` for a run that does nothing.
         **options: Further arguments of `otel_mmlog.init`; of wandb's, ``entity``, ``group``, ``job_type``, ``notes``
-            and ``tags`` become settings, and others do nothing.
+            and ``tags`` become settings, and others do nothing, which is told once each.
 
     Raises:
-        ConfigError: `otel_mmlog.init` has no such argument, or cannot use it.
+        ConfigError: The config is no mapping, or `otel_mmlog.init` cannot use an argument.
     """
     global run  # noqa: PLW0603 - wandb's
-    shown = {
-        each: options.pop(each)
-        for each in ("entity", "group", "job_type", "notes", "tags")
-        if each in options
-    }
+    settings = _settings(config, options)
     for each in ("settings", "reinit", "save_code", "sync_tensorboard", "monitor_gym", "anonymous", "force"):
         options.pop(each, None)
     called = name or project or "wandb"
-    options = {"resume": resume in _RESUMES, "run_id": id, **options}
+    options = {"resume": resume in _RESUMES, "run_id": id, **_known(options)}
     held = None if mode == "disabled" else HeldRun(called, options)
-    run = Run(held, called, project, work_dir=Path(dir, called) if dir else None)
-    run.config.update({each: value for each, value in shown.items() if value is not None})
-    run.config.update(config or {})
-    return run
+    try:
+        opened = Run(held, called, project, work_dir=Path(dir, file_stem(called)) if dir else None)
+        opened.config.update(settings)
+    except Exception as error:
+        if held is not None:
+            held.close(error)
+        raise
+    run = opened
+    return opened
 
 
 def log(
@@ -230,3 +238,28 @@ def _current(name: str) -> Run:
 
 def _open(held: HeldRun, name: str, work_dir: Path | None) -> otel_mmlog.Run:
     return held.get(name, by_epoch=False, interval=1, mean_pattern=AS_LOGGED, work_dir=work_dir)
+
+
+def _settings(config: Any, options: dict[str, Any]) -> Values:
+    """The run's settings: those of wandb's options, which are taken out, and the config."""
+    if config is not None and not isinstance(config, (Mapping, argparse.Namespace)):
+        raise ConfigError(
+            f"config of wandb.init is a mapping or a namespace, not {shown(config)}: read files before"
+        )
+    named = {
+        each: options.pop(each)
+        for each in ("entity", "group", "job_type", "notes", "tags")
+        if each in options
+    }
+    settings = Values({each: value for each, value in named.items() if value is not None})
+    settings.update(config or {})
+    return settings
+
+
+def _known(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that `otel_mmlog.init` has; others are told."""
+    known = inspect.signature(otel_mmlog.init).parameters
+    for each in options:
+        if each not in known:
+            tell(f"option {each}", f"wandb.init: {each!r} does nothing here")
+    return {each: value for each, value in options.items() if each in known}

@@ -106,12 +106,64 @@ def test_open_run_is_used(make_run: MakeRun, tmp_path: Path) -> None:
 
 
 def test_mistakes() -> None:
-    """Without a run, and with an unknown argument, it is said what to do."""
+    """Without a run, it is said what to do."""
     with pytest.raises(ConfigError, match=r"wandb\.init\(\)"):
         wandb.log({"loss": 1})
     with pytest.raises(ConfigError, match=r"wandb\.init\(\)"):
         _ = wandb.config
-    with pytest.raises(ConfigError, match="'intervall'"):
-        wandb.init(intervall=3)
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
         _ = wandb.nothing_of_the_kind
+
+
+@pytest.mark.parametrize("name", ["..", "../../out", "/out", "a/../../out"])
+def test_name_stays_in_the_folder(tmp_path: Path, name: str) -> None:
+    """Whatever a run is called, its files are in a folder of their own below ``dir``."""
+    folder = tmp_path / "inner"
+    with wandb.init(name=name, dir=folder, console=False) as run:
+        assert Path(str(run.dir)).resolve().parent == folder
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("config", ["settings.yaml", Path("settings.json"), ["lr"], 3])
+def test_config_that_is_no_mapping(tmp_path: Path, config: Any) -> None:
+    """It is refused before anything is opened."""
+    with pytest.raises(ConfigError, match=r"config of wandb\.init is a mapping"):
+        begin(tmp_path, config=config)
+    assert not list(tmp_path.iterdir())
+
+
+def test_fault_of_init_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was opened does not stay open behind an ``init`` that raises."""
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        _open(*args, **kwargs)
+        raise RuntimeError("mine")
+
+    _open = wandb._open
+    monkeypatch.setattr(wandb, "_open", fail)
+    with pytest.raises(RuntimeError, match="mine"):
+        begin(tmp_path)
+    assert not wandb.run
+    assert [line["status"] for line in json_lines(tmp_path / "tmp.jsonl") if "status" in line] == ["failed"]
+
+
+def test_log_of_no_mapping(tmp_path: Path) -> None:
+    """It is told once, and does not raise into training."""
+    begin(tmp_path)
+    for data in (None, [1], "loss"):
+        wandb.log(data)  # type: ignore[arg-type]
+    wandb.log({"loss": 1})
+    wandb.finish()
+    told = [line["event"] for line in events(tmp_path) if line["level"] == "WARNING"]
+    assert len([line for line in told if "takes a mapping" in line]) == 1
+    assert headers(tmp_path) == ["Iter(train) [1/?]"]
+
+
+def test_unknown_options_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Arguments of wandb's that say nothing here are left out."""
+    for _ in range(2):
+        begin(tmp_path, config_exclude_keys=["a"])
+        wandb.finish()
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "wandb.init: 'config_exclude_keys' does nothing here"
+    ]
