@@ -71,6 +71,19 @@ def test_val_loop_between_two_steps(make_run: MakeRun, tmp_path: Path) -> None:
     assert headers(tmp_path) == ["Iter(train) [1/2]", "Iter(val) [1/1]  ".strip(), "Iter(train) [1/2]"]
     assert tags(tmp_path, "acc") == [0.5]
     assert tags(tmp_path, "extra") == [1]
+    assert [record["iter"] for record in records(tmp_path)] == [1, 1, 1]
+
+
+def test_val_scalars_between_two_steps(make_run: MakeRun, tmp_path: Path) -> None:
+    """They belong to the step before, once it is counted."""
+    with make_run(interval=1, by_epoch=False) as run:
+        loop = run.drive(max_iters=2)
+        step(loop)
+        loop.count_step()
+        run.log({"val/acc": 0.5})
+        loop.begin_step()
+        run.log({"val/acc": 0.5})
+    assert [record["iter"] for record in records(tmp_path) if record["mode"] == "val"] == [1, 2]
 
 
 def test_step_that_is_not_over_is_left_out(make_run: MakeRun, tmp_path: Path) -> None:

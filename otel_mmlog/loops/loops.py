@@ -133,7 +133,7 @@ class Loops:
             step: The iteration they belong to, or None for the present one.
         """
         if self._running_train() is not None:
-            self._free.report_at(self._at.iter + 1, mode, totals)
+            self._free.report_at(self._at.iter + self._ahead(), mode, totals)
             return
         self._sink.end_iteration()
         self._free.report(mode, totals, step)
@@ -230,7 +230,7 @@ class Loops:
             end_span = end_nothing  # inside `epochs` the epoch's span covers the loop
         else:
             end_span = self._sink.open_span(mode, {"epoch": self._at.epoch})
-        loop = Loop(mode, length, self.totals(mode), end_span)
+        loop = Loop(mode, length, self.totals(mode), end_span, self._ahead())
         self._active.append(loop)
         return loop
 
@@ -301,6 +301,11 @@ class Loops:
 
     def _running_train(self) -> Loop | None:
         return next((loop for loop in self._active if loop.mode == "train"), None)
+
+    def _ahead(self) -> int:
+        """1 inside of a train iteration, which is not counted yet; 0 between two and outside."""
+        train = self._running_train()
+        return int(train is not None and not train.idle)
 
     def _report(self, loop: Loop) -> None:
         self._logged_behind_train = False

@@ -39,12 +39,11 @@ class LoopReports:
         self._sink.emit("epoch", progress, summary_windows(self._hub, loop))
 
     def _progress(self, loop: Loop, *, in_train: bool, eta_s: float | None) -> Progress:
-        inner = int(in_train and loop.mode != "train")  # its train iteration and epoch are not counted yet
         return Progress(
             mode=loop.mode,
             by_epoch=self._at.by_epoch,
             epoch=self._at.epoch_of_train if in_train else self._at.epoch,
-            iter=self._at.iter + inner,
+            iter=self._at.iter + loop.ahead,
             batch_idx=max(loop.done - 1, 0),
             loader_len=loop.loader_len,
             max_epochs=self._at.max_epochs,

@@ -42,6 +42,7 @@ class Loop:
         loader_len: Batches of the loader, or None if it has no length.
         totals: For each history, how many values it had when the loop began.
         end_span: Ends the loop's span.
+        ahead: 1 where it began inside of a train iteration, which is not counted yet, else 0.
         done: Batches whose iteration is over.
         unreported: Train iterations since the last record.
         left: Iterations to do, or None for all that the loader has.
@@ -62,6 +63,7 @@ class Loop:
     loader_len: int | None
     totals: dict[str, int]
     end_span: EndSpan
+    ahead: int = 0
     done: int = 0
     unreported: int = 0
     left: int | None = None

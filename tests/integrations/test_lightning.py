@@ -69,6 +69,7 @@ def test_example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         )
     ]
     found = records(tmp_path, "lightning_toy")
+    assert [record["iter"] for record in found if record["mode"] == "val"] == [32, 64]
     assert {"loss", "time", "data_time", "eta"} <= set(found[0]["tags"])
     assert found[3]["tags"]["acc"] > 0.5
     spans = read_journals(tmp_path).spans
@@ -99,6 +100,7 @@ def test_open_run_is_used(make_run: MakeRun, tmp_path: Path) -> None:
         "Iter(train) [4/4]",  # what Lightning logs behind the epoch
         "Iter(test) [4/4]",
     ]
+    assert [record["iter"] for record in records(tmp_path)] == [1, 2, 3, 4, 4, 4, 4]
     assert records(tmp_path)[-1]["tags"]["accuracy"] == 1.5
     assert [("loss_epoch" in record["tags"]) for record in records(tmp_path)[-3:]] == [False, True, False]
     assert not list(tmp_path.rglob("other*"))

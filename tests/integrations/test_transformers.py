@@ -73,6 +73,7 @@ def test_example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "Iter(val) [8/8]",
     ]
     first, last = records(tmp_path, "transformers_toy")[0], records(tmp_path, "transformers_toy")[-2]
+    assert [record["iter"] for record in records(tmp_path, "transformers_toy")] == [10, 20, 20, 30, 40, 40]
     assert {"lr", "loss", "grad_norm", "time", "data_time", "eta"} <= set(first["tags"])
     assert last["tags"]["loss"] < first["tags"]["loss"]
     journals = read_journals(tmp_path)
