@@ -82,6 +82,11 @@ class Run(RunBase):
         keep_compiler_out()
         self._begin()
 
+    @property
+    def takes_steps(self) -> bool:
+        """Whether `log` takes a ``step`` now: outside of loops, which count by themselves."""
+        return self._loops.takes_steps
+
     def epochs(self, n: int, start: int | None = None) -> SizedIterator[int]:
         """Return an iterator over the epochs of a training, from 0.
 

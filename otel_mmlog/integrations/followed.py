@@ -148,8 +148,7 @@ class FollowedTraining:
             scalars: Name -> number.
             step: The iteration they belong to outside of training; not looked at in it.
         """
-        in_loop = self._train is not None and not self._train.closed
-        self.run.log(scalars, step=None if in_loop or self._epochs is not None or self.evaluates else step)
+        self.run.log(scalars, step=step if self.run.takes_steps else None)
         self.resume()
 
     def end(self) -> None:

@@ -106,6 +106,19 @@ def test_open_run_is_used(make_run: MakeRun, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("other*"))
 
 
+@pytest.mark.parametrize("by_epoch", [False, True])
+def test_ordinary_training_warns_of_nothing(tmp_path: Path, by_epoch: bool) -> None:
+    """``fit``, ``validate`` and ``test`` one after the other leave no warning of the run's."""
+    logger = MMLogLogger("tmp", work_dir=tmp_path, console=False, by_epoch=by_epoch)
+    training, model = trainer(tmp_path, logger), Tiny()
+    training.fit(model, batches(), batches())
+    training.validate(model, batches(), verbose=False)
+    training.test(model, batches(), verbose=False)
+    logger.held.close()
+    assert not [line["event"] for line in events(tmp_path) if line["level"] == "WARNING"]
+    assert [record["iter"] for record in records(tmp_path) if record["mode"] != "train"] == [4, 4, 4]
+
+
 def test_accumulated_steps_count_batches(tmp_path: Path) -> None:
     """Iterations are batches, whose number is known, where optimizer steps are fewer."""
     logger = MMLogLogger("tmp", work_dir=tmp_path, console=False, by_epoch=False, interval=1)
