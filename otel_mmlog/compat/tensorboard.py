@@ -25,6 +25,7 @@ class SummaryWriter:
     Args:
         log_dir: The ``work_dir``, whose name names the files; None for ``work_dirs/tensorboard``. A folder called
             ``train``, ``val`` or ``test`` says which loop the writer's scalars are of, and that above it is meant.
+            The name of another folder than the first writer's is put before the tags.
         comment: Behind the name of the files, where there is no folder.
         **options: Arguments of `otel_mmlog.init`; those of TensorBoard's about its files are not looked at.
 
@@ -44,6 +45,10 @@ class SummaryWriter:
         self.held = HeldRun(None, {name: options[name] for name in options if name not in _ABOUT_FILES})
         defaults = {"by_epoch": False, "interval": 1, "mean_pattern": AS_LOGGED, "work_dir": log_dir}
         self._run = self.held.get(name_of(log_dir, f"tensorboard{comment}"), **defaults)
+        others = self._others()
+        folder = None if log_dir is None else Path(log_dir).absolute()
+        self._first: Path | None = others[0]._first if others else folder
+        self._prefix = "" if folder is None or folder == self._first else f"{folder.name}/"
         _writers.append(self)
 
     def __enter__(self) -> "SummaryWriter":
@@ -103,12 +108,18 @@ class SummaryWriter:
     @guarded
     def _log(self, scalars: Mapping[str, Any], step: int | None) -> None:
         self._step = step
-        self._run.log(translated_all(scalars, self._mode), step=step)
+        named = translated_all(scalars, self._mode)
+        if self._prefix:
+            named = {name.replace("/", f"/{self._prefix}", 1): value for name, value in named.items()}
+        self._run.log(named, step=step)
+
+    def _others(self) -> "list[SummaryWriter]":
+        return [writer for writer in _writers if writer.run is self._run and writer is not self]
 
     def _end(self, error: BaseException | None) -> None:
         if self in _writers:
             _writers.remove(self)
-        others = [writer for writer in _writers if writer.run is self._run]
+        others = self._others()
         if not others:
             self.held.close(error)
         elif self.held.is_own:

@@ -58,6 +58,24 @@ def test_writers_share_a_run(tmp_path: Path) -> None:
     ]
 
 
+def test_writers_of_other_folders_keep_their_tags_apart(tmp_path: Path) -> None:
+    """The second's folder is in its tags, behind the loop; a third in the first's folder has those of the first."""
+    boards = [writer(tmp_path / name) for name in ("tmp", "b/val", "tmp")]
+    for value, board in enumerate(boards):
+        board.add_scalar("loss", value, 1)
+        board.add_scalar("val/acc", value, 1)
+    for board in boards:
+        board.close()
+    found = [(record["mode"], record["tags"]) for record in records(tmp_path / "tmp")]
+    assert {name for mode, tags in found if mode == "val" for name in tags} == {
+        "acc",
+        "b/loss",
+        "b/acc",
+        "iter",
+    }
+    assert {name for mode, tags in found if mode == "train" for name in tags} == {"loss", "iter"}
+
+
 def test_next_writer_begins_a_run(tmp_path: Path) -> None:
     """A writer behind another that is closed has a run of its own."""
     runs = []
