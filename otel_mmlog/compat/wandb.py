@@ -94,7 +94,7 @@ class Run:
 
     def log(
         self,
-        data: Mapping[str, Any],
+        data: Mapping[str, Any] | None,
         step: int | None = None,
         commit: bool | None = None,  # noqa: FBT001 - wandb's
         **_kwargs: Any,
@@ -102,7 +102,7 @@ class Run:
         """Log scalars; texts become a line, and nested mappings names with slashes.
 
         Args:
-            data: Name -> value.
+            data: Name -> value; anything else is told once, and left out.
             step: The iteration; None for the next.
             commit: False to let the next call go on with this one's iteration.
         """
@@ -201,7 +201,7 @@ def init(
 
 
 def log(
-    data: Mapping[str, Any],
+    data: Mapping[str, Any] | None,
     step: int | None = None,
     commit: bool | None = None,  # noqa: FBT001 - wandb's
     **kwargs: Any,
