@@ -122,9 +122,10 @@ def written(parts: list[Part], **options: Any) -> tuple[list[str], list[Any], li
 
 
 def _begin_loop(
-    clock: Clock, mode: Mode, loader_len: int | None, totals: dict[str, int], end_span: EndSpan
+    clock: Clock, mode: Mode, loader_len: int | None, totals: dict[str, int], end_span: EndSpan, ahead: int
 ) -> Loop:
-    return Loop(mode, loader_len, totals, end_span, began_s=clock.perf_counter(), mark_s=clock.perf_counter())
+    now_s = clock.perf_counter()
+    return Loop(mode, loader_len, totals, end_span, ahead, began_s=now_s, mark_s=clock.perf_counter())
 
 
 def _with_numbered_spans(lines: list[str]) -> list[Any]:
