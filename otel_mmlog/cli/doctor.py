@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from otel_mmlog.cli.checks.finding import Finding, rendered
+from otel_mmlog.cli.folders import chosen_folder
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.settings import environment
 
@@ -42,7 +43,7 @@ def doctor(folder: Path | None, timeout_s: float, *, as_json: bool) -> None:
       OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 otel-mmlog doctor
       otel-mmlog doctor --json | jq -r '.checks[] | select(.fix != "") | .fix'
     """
-    work_dir = folder or (Path("work_dirs") if Path("work_dirs").is_dir() else Path())
+    work_dir = folder or chosen_folder(None)
     environ = environment()
     try:
         from otel_mmlog.cli.checks.diagnosis import diagnose  # noqa: PLC0415 - heavy, and reads variables

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import TaskProgressColumn
 
+from otel_mmlog.cli.folders import chosen_folder
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
 from otel_mmlog.core.escape import escape
@@ -72,7 +73,7 @@ def ranks(
       otel-mmlog ranks work_dirs/digits --json | jq '.ranks[] | select(.slow_share > 0.5) | .rank'
     """
     console = Console(stderr=True)
-    folder = folder or (Path("work_dirs") if Path("work_dirs").is_dir() else Path())
+    folder = folder or chosen_folder(None)
     try:
         run = _chosen(find_runs(folder), run_id, folder, console)
         times = _read(run, console)

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from otel_mmlog.cli.folders import chosen_folder, no_runs
+from otel_mmlog.cli.folders import chosen_folder, runs_below
 from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.reporting.facts import STEPS, Facts, read_facts
@@ -19,8 +19,8 @@ from otel_mmlog.cli.sending import say
 from otel_mmlog.cli.showing.best import Direction
 from otel_mmlog.cli.showing.summary import Wanted
 from otel_mmlog.cli.shown import shown_bytes
-from otel_mmlog.runs.find import Run, find_runs
-from otel_mmlog.runs.mmengine import MMEngineRun, find_mmengine_runs
+from otel_mmlog.runs.find import Run
+from otel_mmlog.runs.mmengine import MMEngineRun
 from otel_mmlog.runs.series import wanted as wanted_names
 from otel_mmlog.settings import environment, read_file_mode
 
@@ -74,16 +74,7 @@ def _chosen(folder: Path, run_id: str | None, console: Console) -> Run | MMEngin
     Raises:
         click.UsageError: There is none.
     """
-    runs: list[Run | MMEngineRun] = [*find_runs(folder), *find_mmengine_runs(folder)]
-    if not runs:
-        raise no_runs(folder)
-    runs.sort(key=lambda run: run.began_s)
-    fitting = [run for run in runs if run_id is None or run_id in run.run_id]
-    if not fitting:
-        known = ", ".join(run.run_id[:8] for run in runs[-5:])
-        raise click.UsageError(
-            f"--run {run_id!r}: no run in {folder} has such an id; the last ones are {known}"
-        )
+    fitting = runs_below(folder, run_id)
     if len(fitting) > 1:
         say(
             console,

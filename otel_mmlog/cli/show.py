@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from otel_mmlog.cli.folders import chosen_folder, no_runs
+from otel_mmlog.cli.folders import chosen_folder, runs_below
 from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
@@ -17,10 +17,9 @@ from otel_mmlog.cli.showing.best import Direction
 from otel_mmlog.cli.showing.page import Page
 from otel_mmlog.cli.showing.rows import as_data, legend, runs_table
 from otel_mmlog.cli.showing.summary import Summary, Wanted, backlog_bytes, mmengine_summary, summary_of
-from otel_mmlog.core.escape import escape
 from otel_mmlog.pipeline.plain import plain, to_json
-from otel_mmlog.runs.find import Run, find_runs
-from otel_mmlog.runs.mmengine import MMEngineRun, find_mmengine_runs
+from otel_mmlog.runs.find import Run
+from otel_mmlog.runs.mmengine import MMEngineRun
 from otel_mmlog.runs.series import wanted as wanted_names
 from otel_mmlog.settings import environment, read_file_mode
 
@@ -58,30 +57,11 @@ def show(
     fits = None if metric is None else wanted_names([metric])
     with told_mistakes():
         asked = Wanted(metric, fits, direction, now_s, read_file_mode(environment()))
-        runs = _runs(where, run_id)
+        runs = runs_below(where, run_id)
         if len(runs) == 1:
             _show_one(runs[0], asked, is_json=is_json)
         else:
             _show_all(runs, asked, where, console, is_json=is_json)
-
-
-def _runs(folder: Path, run_id: str | None) -> list[AnyRun]:
-    left_out: list[Path] = []
-    found: list[AnyRun] = [*find_runs(folder, left_out), *find_mmengine_runs(folder)]
-    if left_out:
-        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-        click.echo(f"Left out, since it cannot be read: {escape(str(left_out[0]))}{more}.", err=True)
-    if not found:
-        raise no_runs(folder)
-    if run_id is not None:
-        chosen = [run for run in found if run_id in run.run_id]
-        if not chosen:
-            ids = ", ".join(run.run_id[:8] for run in found[-5:])
-            raise click.UsageError(
-                f"--run {run_id!r}: no run in {folder} has such an id; the last ones are {ids}"
-            )
-        found = chosen
-    return sorted(found, key=lambda run: run.began_s)
 
 
 def _show_one(run: AnyRun, asked: Wanted, *, is_json: bool) -> None:
