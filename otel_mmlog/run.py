@@ -231,29 +231,19 @@ class Run(RunBase):
             ConfigError: It is no state of a run; nothing was changed.
         """
         checked = read_state(state)
-        self._emitter.drain()
+        self._drain()
         self._loops.restore(checked.epoch, checked.iteration)
         self.hub.load_state_dict(checked.hub)
         if self._raw is not None:
             self._raw.skip_all()
 
-    def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until all that was logged is safe; records that are held for a device leave first.
-
-        Args:
-            timeout: Seconds to wait for the collector, if an endpoint is configured.
-
-        Returns:
-            Whether nothing was refused and the collector acknowledged everything; without an endpoint,
-            whether the disk confirmed it.
-        """
+    def _drain(self) -> None:
         self._emitter.drain()
-        return super().flush(timeout)
 
     def _settle(self) -> None:
         """Close what waits for more scalars, and send what waits for a device."""
         self._loops.settle()
-        self._emitter.drain()
+        self._drain()
 
     def _note_lost(self) -> None:
         """Tell that scalars are not kept: the run is closed, or its parent process has it."""
@@ -277,7 +267,7 @@ class Run(RunBase):
     def _close_loops(self) -> None:
         self._loops.close()
         self._emitter.end_iteration()
-        self._emitter.drain()
+        self._drain()
 
     def _finish(self) -> None:
         self._send_config()

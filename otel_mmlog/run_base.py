@@ -109,7 +109,7 @@ class RunBase:
         return self._parts.metric_exporter
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until all that was logged is safe.
+        """Wait until all that was logged is safe; records that are held for a device leave first.
 
         Args:
             timeout: Seconds to wait for the collector, if an endpoint is configured.
@@ -118,6 +118,7 @@ class RunBase:
             Whether nothing was refused and the collector acknowledged everything; without an endpoint,
             whether the disk confirmed it.
         """
+        self._drain()
         return self._is_on_disk() and self._parts.delivery.flush(timeout)
 
     def close(self) -> bool:
@@ -187,6 +188,9 @@ class RunBase:
 
     def _close_loops(self) -> None:
         """End the loops that are open; the run still takes what they leave."""
+
+    def _drain(self) -> None:
+        """Send the records that are held for a device."""
 
     def _finish(self) -> None:
         """Send what is only known at the end."""
