@@ -138,6 +138,10 @@ class TraceRef(NamedTuple):
     span_id: int
     flags: int
 
+    def hex_ids(self) -> tuple[str, str]:
+        """Trace id and span id as W3C Trace Context writes them: 32 and 16 hex digits."""
+        return f"{self.trace_id:032x}", f"{self.span_id:016x}"
+
 
 class CodeRef(NamedTuple):
     """The place of a log call."""

@@ -73,7 +73,7 @@ class LogsEncoder:
         if len(attributes) > limits.attributes:
             self._faults["attributes_dropped"] += len(attributes) - limits.attributes
         body = quote(clean(event.body[: limits.body_chars], self._faults))
-        ids = () if event.trace is None else (f"{event.trace.trace_id:032x}", f"{event.trace.span_id:016x}")
+        ids = () if event.trace is None else event.trace.hex_ids()
         frame = Frame(str(event.time_ns), str(observed_ns), body, *ids)
         return self._encode(event, frame, attributes, limits.attributes)
 

@@ -62,7 +62,7 @@ class RecordLines:
         template = self._template(event, record)
         if not template:
             return None
-        ids = () if event.trace is None else (f"{event.trace.trace_id:032x}", f"{event.trace.span_id:016x}")
+        ids = () if event.trace is None else event.trace.hex_ids()
         text = template % (
             event.time_ns,
             observed_ns,

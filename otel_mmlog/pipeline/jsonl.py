@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from otel_mmlog.core.record import LogEvent, Record, TraceRef
+from otel_mmlog.core.record import LogEvent, Record
 from otel_mmlog.pipeline.events import EventDict, to_log_event, with_record
 from otel_mmlog.pipeline.plain import plain, to_json
 
@@ -81,7 +81,10 @@ class JSONRenderer:
             *texts,
         )
         if not event.attributes and event.exception is None and event.code is None:
-            return line if event.trace is None else f"{line[:-1]}, {_ids(event.trace)}}}"
+            if event.trace is None:
+                return line
+            trace_id, span_id = event.trace.hex_ids()
+            return f'{line[:-1]}, "trace_id": "{trace_id}", "span_id": "{span_id}"}}'
         rest = to_json(_rest(event, {**self._head(event), **_position(record), "tags": None}))
         return f"{line[:-1]}, {rest[1:]}" if len(rest) > 2 else line
 
@@ -105,10 +108,6 @@ def _position(record: Record) -> dict[str, Any]:
     return {"mode": progress.mode, "epoch": progress.epoch, "iter": progress.iter, "step": record.step}
 
 
-def _ids(trace: TraceRef) -> str:
-    return f'"trace_id": "{trace.trace_id:032x}", "span_id": "{trace.span_id:016x}"'
-
-
 def _literal(value: Any) -> str:
     return to_json(value).replace("%", "%%")
 
@@ -126,8 +125,9 @@ def _rest(event: LogEvent, taken: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in event.attributes.items():
         add(key, value)
     if event.trace is not None:
-        add("trace_id", f"{event.trace.trace_id:032x}")
-        add("span_id", f"{event.trace.span_id:016x}")
+        trace_id, span_id = event.trace.hex_ids()
+        add("trace_id", trace_id)
+        add("span_id", span_id)
     if event.level >= logging.ERROR and event.code is not None:
         add("source", f"{event.code.pathname}:{event.code.line}")
         if event.code.function:
