@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from otel_mmlog.cli.checks.finding import Finding, rendered
+from otel_mmlog.cli.colors import is_colored
 from otel_mmlog.cli.folders import chosen_folder
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.settings import environment
@@ -51,7 +52,7 @@ def doctor(folder: Path | None, timeout_s: float, *, as_json: bool) -> None:
         raise click.ClickException(f"OpenTelemetry cannot start: {error}. Correct or unset it.") from None
     checks = diagnose(environ, work_dir, timeout_s)
     try:
-        found = list(checks if as_json else _told(checks, may_color=not environ.get("NO_COLOR")))
+        found = list(checks if as_json else _told(checks))
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     has_failed = any(finding.status == "FAIL" for finding in found)
@@ -63,7 +64,7 @@ def doctor(folder: Path | None, timeout_s: float, *, as_json: bool) -> None:
     raise SystemExit(1 if has_failed else 0)
 
 
-def _told(findings: Iterator[Finding], *, may_color: bool) -> Iterator[Finding]:
+def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
     """Print each finding as it comes, with a sign of life on a terminal while one takes its time."""
     console = Console(stderr=True)
     while True:
@@ -74,7 +75,7 @@ def _told(findings: Iterator[Finding], *, may_color: bool) -> Iterator[Finding]:
             finding = next(findings, None)
         if finding is None:
             return
-        click.echo(rendered(finding, is_terminal=sys.stdout.isatty()), color=None if may_color else False)
+        click.echo(rendered(finding, is_terminal=sys.stdout.isatty()), color=is_colored(sys.stdout))
         yield finding
 
 
