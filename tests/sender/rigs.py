@@ -103,7 +103,7 @@ def is_sender(pid: int) -> bool:
         return False
 
 
-def until(is_met: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def until(is_met: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait for something; fails if it does not come."""
     deadline_s = time.monotonic() + timeout_s
     while not is_met():

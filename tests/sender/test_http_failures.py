@@ -53,7 +53,7 @@ def test_a_silent_server() -> None:
         started_s = time.monotonic()
         answer = send_points(variables(receiver, TIMEOUT="0.3"))
         assert answer == Answer("retry", f"{receiver.http_endpoint[7:]} did not answer within 0.3 s")
-        assert 0.25 < time.monotonic() - started_s < 3
+        assert 0.25 < time.monotonic() - started_s < 20
 
 
 @pytest.mark.parametrize(
@@ -110,15 +110,15 @@ def test_a_huge_body_is_not_read_to_its_end() -> None:
 def test_a_body_that_drips_is_given_up_on() -> None:
     """A server that sends a byte now and then does not hold the sender for ever."""
     with FakeReceiver() as receiver:
-        receiver.answer(raw=b"HTTP/1.1 500 Slow\r\nContent-Length: 60\r\n\r\n" + b"x" * 60, drip_s=0.1)
+        receiver.answer(raw=b"HTTP/1.1 500 Slow\r\nContent-Length: 600\r\n\r\n" + b"x" * 600, drip_s=0.1)
         started_s = time.monotonic()
         assert send_points(variables(receiver, TIMEOUT="0.5")).kind == "retry"
-        assert time.monotonic() - started_s < 4
+        assert time.monotonic() - started_s < 20
 
 
 @pytest.mark.parametrize(
     "raw",
-    [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100 + b"\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" * 100],
+    [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1000 + b"\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" * 100],
     ids=["headers", "interim answers"],
 )
 def test_a_head_that_drips_is_given_up_on(raw: bytes) -> None:
@@ -135,7 +135,7 @@ def test_a_head_that_drips_is_given_up_on(raw: bytes) -> None:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         started_s = time.monotonic()
         answer = send_points({PREFIX + "ENDPOINT": url, PREFIX + "TIMEOUT": "0.5"})
-        assert time.monotonic() - started_s < 2
+        assert time.monotonic() - started_s < 20
         assert answer == Answer("retry", f"{url[7:]} did not answer within 0.5 s")
 
 

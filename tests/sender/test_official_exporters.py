@@ -182,7 +182,7 @@ def test_timeouts(
         for send in (send_theirs, send_ours):
             started_s = time.monotonic()
             send("metrics", protocol)
-            assert 0.35 < time.monotonic() - started_s < 4
+            assert 0.35 < time.monotonic() - started_s < 9
 
 
 @pytest.mark.parametrize(
