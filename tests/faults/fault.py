@@ -29,6 +29,11 @@ class Context:
         """For ``OTEL_MMLOG_CLOSE_TIMEOUT``; the full form has the default."""
         return 0.5 if self.is_short else 3.0
 
+    @property
+    def busy_s(self) -> float:
+        """What a busy machine adds to the time that anything may take; the short form runs beside other tests."""
+        return 2.0 if self.is_short else 0.5
+
     def pick(self, short: int, full: int) -> int:
         """How often, how many or how long."""
         return short if self.is_short else full

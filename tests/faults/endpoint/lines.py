@@ -70,7 +70,7 @@ def _one_bad(context: Context, protocol: Protocol) -> Outcome:
         endpoint = endpoint_of(receiver, protocol)
         again = send(faulty.work_dir, endpoint, "--protocol", protocol, "--quarantined")
         missing = balance(closed, taken(receiver), on_disk(()))[0].missing + sums.quarantined
-    wrong += [*unbalanced, *in_usual_time(closed.close_s), *undisturbed(steps)]
+    wrong += [*unbalanced, *in_usual_time(context, closed.close_s), *undisturbed(steps)]
     aside = {signal: closed.quarantined[signal] for signal in ("logs", "traces")}
     wrong += unless(aside == {"logs": 1, "traces": 1}, f"{aside} were set aside")
     wrong += unless(
@@ -121,7 +121,7 @@ def _too_old(context: Context) -> Outcome:
         wait_for_senders(faulty.work_dir)
         closed = replace(now, produced=Counter(before.produced) + Counter(now.produced))
         sums, unbalanced = balance(closed, taken(receiver), on_disk(faulty.journals))
-    wrong += [*unbalanced, *in_usual_time(now.close_s), *undisturbed(steps)]
+    wrong += [*unbalanced, *in_usual_time(context, now.close_s), *undisturbed(steps)]
     aside = now.quarantined["metrics"]
     wrong += unless(aside == before.produced["metrics"] >= 2000, f"{aside} points were set aside")
     wrong += unless(

@@ -69,7 +69,7 @@ def delivered(
     wrong += unless(says in words, f"the sender did not say {says!r}: {words[-300:]}")
     wrong += unless(sums.repeated == 0, f"{sums.repeated} items were sent again")
     wrong += unless(sums.in_journal == 0, f"{sums.in_journal} items were left in the journal")
-    wrong += [*unbalanced, *in_usual_time(closed.close_s), *unquarantined(faulty.work_dir)]
+    wrong += [*unbalanced, *in_usual_time(context, closed.close_s), *unquarantined(faulty.work_dir)]
     return Outcome(sums, steps, closed.close_s, [*wrong, *undisturbed(steps)])
 
 
