@@ -21,8 +21,9 @@ def curve_of(run: int, series: Series, x: Floats, weight: float) -> Curve:
         weight: Of the smoothing, 0 for none.
     """
     values = np.array(series.values, dtype=np.float64)
-    y = _drawn(values)
     odd, odd_step = _odd([series], [x])
+    order = np.argsort(x, kind="stable")  # a step may be logged behind later ones
+    x, y = x[order], _drawn(values[order])
     line = smoothed(y, weight) if weight else y
     last = float(values[-1]) if len(values) else float("nan")
     return Curve(run, x, line, y if weight else None, odd=odd, odd_step=odd_step, last=last)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from otel_mmlog.runs.dated import time_of
-from otel_mmlog.runs.entries import Entry, full_name
+from otel_mmlog.runs.entries import Entry
 from otel_mmlog.runs.find import NOT_OURS, parts_of_file
 from otel_mmlog.runs.reading import lines_from
-from otel_mmlog.runs.series import Series, is_number
+from otel_mmlog.runs.series import Series, Splicing, is_number
 
 _STAMP = re.compile(r"\d{8}_\d{6}")
 _RANK = re.compile(r"_rank(\d+)$")
@@ -101,13 +101,10 @@ class MMEngineRun:
         Raises:
             OSError: A file cannot be read.
         """
-        found: dict[str, Series] = {}
+        splicing = Splicing(fits)
         for entry in self.records():
-            for tag, value in entry.tags.items():
-                name = full_name(entry.mode, tag)
-                if is_number(value) and fits(name):
-                    found.setdefault(name, Series(name, 0)).put(entry, value)
-        return found
+            splicing.put(entry)
+        return splicing.series()
 
     def _times(self) -> Iterator[float | None]:
         if 0 not in self.logs:

@@ -5,12 +5,12 @@ import itertools
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from otel_mmlog.runs.entries import Entry, parse_entry
+from otel_mmlog.runs.entries import Entry, full_name, parse_entry
 from otel_mmlog.runs.find import Part, Run
 from otel_mmlog.runs.reading import line_at, lines_with
 
@@ -28,7 +28,7 @@ _LARGEST: Final = int(sys.float_info.max)
 
 @dataclass(slots=True)
 class Series:
-    """The values of one scalar of one rank, in the order of their steps.
+    """The values of one scalar of one rank, in the order in which they were logged.
 
     Attributes:
         name: ``train/loss``.
@@ -55,7 +55,7 @@ class Series:
 
     def put(self, entry: Entry, value: float) -> None:
         """Append a value of a record; what an earlier attempt said of this step and later ones is forgotten."""
-        if self.steps and self.steps[-1] >= entry.iter and self.attempts[-1] < entry.attempt:
+        if self.attempts and self.attempts[-1] < entry.attempt:
             self.drop_from(entry.iter)
         self.steps.append(entry.iter)
         self.values.append(float(value))
@@ -65,11 +65,64 @@ class Series:
 
     def drop_from(self, step: int) -> None:
         """Forget what lies at or behind a step: it was done again."""
-        is_kept = [at < step for at in self.steps]
+        self._keep([at < step for at in self.steps])
+
+    def keep_latest(self) -> None:
+        """Forget what was logged of a step before the last time."""
+        latest = {step: at for at, step in enumerate(self.steps)}
+        if len(latest) < len(self.steps):
+            self._keep([latest[step] == at for at, step in enumerate(self.steps)])
+
+    def _keep(self, is_kept: Sequence[bool]) -> None:
         for column in (self.steps, self.epochs, self.attempts):
             column[:] = itertools.compress(column, is_kept)
         for numbers in (self.values, self.times_s):
             numbers[:] = itertools.compress(numbers, is_kept)
+
+
+class Splicing:
+    """Puts the records of a rank together so that each step counts once, as it was done last.
+
+    A loop whose iterations go back does again what is behind: a restart, or a checkpoint that was loaded. A record of
+    scalars that name their step may go back to any, as TensorBoard's by epoch beside those by iteration: it tells of
+    this step alone, and only what is new in it.
+
+    Args:
+        fits: Whether a name such as ``val/acc`` is wanted.
+    """
+
+    def __init__(self, fits: Callable[[str], bool]) -> None:
+        self._fits = fits
+        self._found: dict[str, Series] = {}
+        self._last: Entry | None = None
+
+    def put(self, entry: Entry, *, is_sampled: bool = False) -> None:
+        """Take the next record.
+
+        Args:
+            entry: The record.
+            is_sampled: Whether records between it and the one before may be missing.
+        """
+        carried: Mapping[str, Any] = {}
+        if entry.mode == "train":
+            last, self._last = self._last, entry
+            if last is None or last.attempt < entry.attempt or (_is_of_loop(entry) and entry.iter < last.iter):
+                for series in self._found.values():
+                    series.drop_from(entry.iter)
+            elif entry.iter < last.iter:
+                carried = last.tags
+        for tag, value in entry.tags.items():
+            name = full_name(entry.mode, tag)
+            if is_number(value) and self._fits(name) and not _is_same(value, carried.get(tag)):
+                series = self._found.setdefault(name, Series(name, entry.rank))
+                series.is_sampled |= is_sampled
+                series.put(entry, value)
+
+    def series(self) -> dict[str, Series]:
+        """Return the scalars by name, each step once."""
+        for series in self._found.values():
+            series.keep_latest()
+        return {name: series for name, series in self._found.items() if series.steps}
 
 
 def wanted(patterns: Sequence[str]) -> Callable[[str], bool]:
@@ -84,7 +137,7 @@ def wanted(patterns: Sequence[str]) -> Callable[[str], bool]:
 def read_series(
     run: Run, fits: Callable[[str], bool], rank: int, samples: int = SAMPLES
 ) -> dict[str, Series]:
-    """Return the scalars of a rank by name; of steps that were done again the later attempt counts.
+    """Return the scalars of a rank by name; of steps that were done again the last time counts.
 
     Args:
         run: The run.
@@ -96,32 +149,23 @@ def read_series(
     Raises:
         OSError: A file cannot be read.
     """
-    found: dict[str, Series] = {}
+    splicing = Splicing(fits)
     for part in run.parts_of(rank):
-        is_new = True
         lines, is_sampled = _sampled_lines(part, samples)
         for line in lines:
             entry = parse_entry(line) if _RECORD.search(line) else None
-            if entry is None:
-                continue
-            if is_new and entry.mode == "train":
-                is_new = False
-                for series in found.values():
-                    series.drop_from(entry.iter)
-            _put(found, entry, fits, is_sampled=is_sampled)
-    return found
+            if entry is not None:
+                splicing.put(entry, is_sampled=is_sampled)
+    return splicing.series()
 
 
-def _put(found: dict[str, Series], entry: Entry, fits: Callable[[str], bool], *, is_sampled: bool) -> None:
-    for tag, value in entry.tags.items():
-        name = tag if tag.startswith(f"{entry.mode}/") else f"{entry.mode}/{tag}"
-        if not is_number(value) or not fits(name):
-            continue
-        series = found.get(name)
-        if series is None:
-            series = found[name] = Series(name, entry.rank)
-        series.is_sampled |= is_sampled
-        series.put(entry, value)
+def _is_of_loop(entry: Entry) -> bool:
+    """Whether a loop counts its iterations, and not the user."""
+    return "data_time" in entry.tags
+
+
+def _is_same(value: float, before: Any) -> bool:
+    return value == before or (value != value and before != before)
 
 
 def is_number(value: Any) -> bool:

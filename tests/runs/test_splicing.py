@@ -65,6 +65,50 @@ def test_each_step_counts_once(attempts: list[tuple[int, int, int]]) -> None:
             assert all(earlier < later for earlier, later in itertools.pairwise(series.steps))
 
 
+def pairs_of(folder: Path, name: str = "train/loss") -> list[tuple[int, float]]:
+    """Steps and values of a scalar in the one run of a folder, in the order in which they were logged."""
+    (run,) = find_runs(folder)
+    series = read_series(run, lambda _: True, 0)[name]
+    return list(zip(series.steps, series.values, strict=True))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 8), min_size=1, max_size=20))
+def test_step_that_is_named_again_counts_as_logged_last(steps: list[int]) -> None:
+    """Within an attempt, whatever the order in which a user names steps: the last value of each, and none is lost."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = RunFile(Path(folder))
+        file.start()
+        for number, step in enumerate(steps):
+            file.record(step, loss=float(number))
+        found = pairs_of(Path(folder))
+    assert dict(found) == {step: float(number) for number, step in enumerate(steps)}
+    assert len(found) == len(set(steps))
+
+
+def test_loop_that_goes_back_does_again_what_is_behind(tmp_path: Path) -> None:
+    """A second training, or a checkpoint that was loaded, within an attempt replaces all from there on, as a restart."""
+    file = RunFile(tmp_path)
+    file.start()
+    for value, steps in ((1.0, (5, 10, 15, 20)), (2.0, (5, 10))):
+        for step in steps:
+            file.record(step, loss=value, data_time=0.1)
+            file.record(step, mode="val", acc=value)
+    assert pairs_of(tmp_path) == pairs_of(tmp_path, "val/acc") == [(5, 2.0), (10, 2.0)]
+
+
+def test_scalar_by_epoch_beside_one_by_iteration(tmp_path: Path) -> None:
+    """A record that goes back to a step repeats what was logged at another one: of that step it says nothing."""
+    file = RunFile(tmp_path)
+    file.start()
+    for step, loss in ((1, 0.5), (2, 0.4), (3, math.nan)):
+        file.record(step, loss=loss)
+    file.record(1, loss=math.nan, epoch_loss=0.45)
+    file.record(4, loss=0.2, epoch_loss=0.45)
+    assert repr(pairs_of(tmp_path)) == "[(1, 0.5), (2, 0.4), (3, nan), (4, 0.2)]"
+    assert (1, 0.45) in pairs_of(tmp_path, "train/epoch_loss")
+
+
 def test_what_is_not_finite_is_kept(tmp_path: Path) -> None:
     """NaN and infinities are values as others."""
     file = RunFile(tmp_path)
