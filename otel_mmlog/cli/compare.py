@@ -9,13 +9,13 @@ from rich.console import Console
 
 from otel_mmlog.cli.comparing.metrics import How, Metric, Tolerance, common, metric_of
 from otel_mmlog.cli.comparing.text import as_data, as_text
-from otel_mmlog.cli.folders import chosen_folder, no_runs
+from otel_mmlog.cli.folders import chosen_folder, no_runs, sources_below
 from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.sending import say
 from otel_mmlog.pipeline.plain import plain, to_json
 from otel_mmlog.plots.reading import default_fits
 from otel_mmlog.runs.series import SAMPLES, Series, wanted
-from otel_mmlog.runs.sources import Source, find_sources
+from otel_mmlog.runs.sources import Source
 
 _MOST_NAMES = 30
 
@@ -99,7 +99,7 @@ def _tolerance(text: str | None) -> Tolerance:
 
 def _one(side: str, path: Path) -> Source:
     """The newest run of a folder."""
-    sources = find_sources([chosen_folder(path)])
+    sources = sources_below([chosen_folder(path)])
     if not sources:
         raise no_runs(path)
     if len(sources) > 1:

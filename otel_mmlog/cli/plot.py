@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from otel_mmlog.cli.folders import chosen_folder, no_runs
+from otel_mmlog.cli.folders import chosen_folder, no_runs, sources_below
 from otel_mmlog.cli.mistakes import unreadable
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
@@ -19,7 +19,7 @@ from otel_mmlog.plots.page import page
 from otel_mmlog.plots.reading import Reading, Wish, read_chart
 from otel_mmlog.plots.summary import odd_text
 from otel_mmlog.plots.terminal import ROWS, draw
-from otel_mmlog.runs.sources import Source, find_sources
+from otel_mmlog.runs.sources import Source
 
 NO_MATPLOTLIB: Final = "pictures in files need matplotlib: pip install 'otel-mmlog[plot]'"
 _SUFFIXES = (*FORMATS, "html")
@@ -35,7 +35,7 @@ _MOST_INCHES = 100.0
     "--output",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="A .png, .svg, .pdf or .html file.",
+    help="A .png, .svg, .pdf or .html file; one that is there is replaced.",
 )
 @click.option(
     "--x",
@@ -87,7 +87,7 @@ def plot(
     console = Console(stderr=True)
     try:
         paths = paths or [chosen_folder(None)]
-        sources = find_sources(paths)
+        sources = sources_below(paths)
         if not sources:
             raise _no_runs(paths, patterns)
         reading = _read(sources, wish, console)

@@ -13,11 +13,11 @@ import click
 from rich.console import Console
 from rich.progress import TaskProgressColumn
 
-from otel_mmlog.cli.folders import chosen_folder
+from otel_mmlog.cli.folders import RUN_ID_HELP, chosen_folder, fitting, newest, own_runs_below
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
 from otel_mmlog.core.escape import escape
-from otel_mmlog.runs.find import Run, find_runs
+from otel_mmlog.runs.find import Run
 from otel_mmlog.runs.paces import Pace, Paces, pace_of_each, side_by_side
 from otel_mmlog.runs.step_times import StepTimes, read_step_times
 
@@ -38,17 +38,19 @@ def _share(_context: click.Context, _parameter: click.Parameter, text: str) -> f
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--run", "run_id", metavar="ID", help="A run's id, or its beginning; without it the newest run."
-)
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--run", "run_id", metavar="ID", help=f"{RUN_ID_HELP} the newest.")
 @click.option(
     "--over", default="10%", show_default=True, metavar="PERCENT", callback=_share, help="What is too slow."
 )
 @click.option("--all", "show_all", is_flag=True, help="All ranks, where there are many.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="A picture: .png, .svg or .pdf."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A picture: .png, .svg or .pdf; one that is there is replaced.",
 )
 def ranks(
     folder: Path | None,
@@ -73,9 +75,9 @@ def ranks(
       otel-mmlog ranks work_dirs/digits --json | jq '.ranks[] | select(.slow_share > 0.5) | .rank'
     """
     console = Console(stderr=True)
-    folder = folder or chosen_folder(None)
+    folder = chosen_folder(folder)
     try:
-        run = _chosen(find_runs(folder), run_id, folder, console)
+        run = newest(fitting(own_runs_below(folder), folder, run_id))
         times = _read(run, console)
         paces = _compared(run, times)
         each = pace_of_each(paces, over)
@@ -91,20 +93,6 @@ def ranks(
         raise click.ClickException(
             f"{where}{error.strerror or error}. Check who may read or write it."
         ) from None
-
-
-def _chosen(runs: list[Run], run_id: str | None, folder: Path, console: Console) -> Run:
-    if not runs:
-        raise click.UsageError(
-            f"there is no run in {folder}: give the work_dir of a run (the folder with its .jsonl files)"
-        )
-    fitting = [run for run in runs if run_id is None or run.run_id.startswith(run_id)]
-    if not fitting:
-        known = ", ".join(run.run_id[:8] for run in runs[-5:])
-        raise click.UsageError(f"no run in {folder} has an id that begins with {run_id}: there are {known}")
-    if len(fitting) > 1:
-        say(console, f"{len(fitting)} runs are in {folder}: this is the newest, --run ID takes another")
-    return fitting[-1]
 
 
 def _read(run: Run, console: Console) -> list[StepTimes]:

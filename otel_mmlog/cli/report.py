@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from otel_mmlog.cli.folders import chosen_folder, runs_below
+from otel_mmlog.cli.folders import RUN_ID_HELP, chosen_folder, newest, runs_below
 from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.reporting.facts import STEPS, Facts, read_facts
@@ -35,9 +35,9 @@ _NO_FILE_NAME = re.compile(r"[^\w.-]+")
     "--output",
     metavar="FILE",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="The page, - for standard output; without it the run's name with .html.",
+    help="The page, replaced if it is there; - for standard output; without it the run's name with .html.",
 )
-@click.option("--run", "run_id", metavar="ID", help="The run with this in its id; without it the newest.")
+@click.option("--run", "run_id", metavar="ID", help=f"{RUN_ID_HELP} the newest.")
 @click.option("--metric", metavar="NAME", help="Which metric's best value, such as val/acc; else a guess.")
 @click.option("--best", type=click.Choice(["max", "min"]), help="Which is better; else a guess by its name.")
 def report(
@@ -63,24 +63,9 @@ def report(
     with told_mistakes():
         mode = read_file_mode(environment())
         asked = Wanted(metric, wanted_names([metric]) if metric else None, direction, time.time(), mode)
-        run = _chosen(where, run_id, console)
+        run = newest(runs_below(where, run_id))
         facts = _read(run, asked, console)
         _write(report_page(facts), output or Path(_file_name(run.name)), facts, console)
-
-
-def _chosen(folder: Path, run_id: str | None, console: Console) -> Run | MMEngineRun:
-    """The newest run in a folder, or that of an id.
-
-    Raises:
-        click.UsageError: There is none.
-    """
-    fitting = runs_below(folder, run_id)
-    if len(fitting) > 1:
-        say(
-            console,
-            f"{len(fitting)} runs fit: this is {fitting[-1].run_id}, the newest; --run ID takes another.",
-        )
-    return fitting[-1]
 
 
 def _read(run: Run | MMEngineRun, asked: Wanted, console: Console) -> Facts:

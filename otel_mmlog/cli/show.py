@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from otel_mmlog.cli.folders import chosen_folder, runs_below
+from otel_mmlog.cli.folders import RUN_ID_HELP, chosen_folder, runs_below
 from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
@@ -30,7 +30,7 @@ _Item = TypeVar("_Item")
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "run_id", metavar="ID", help="Only the run with this in its id.")
+@click.option("--run", "run_id", metavar="ID", help=f"{RUN_ID_HELP} all.")
 @click.option("--metric", metavar="NAME", help="Which metric's best value, such as val/acc; else a guess.")
 @click.option("--best", type=click.Choice(["max", "min"]), help="Which is better; else a guess by its name.")
 @click.option("--json", "is_json", is_flag=True, help="All of it as JSON, for jq.")

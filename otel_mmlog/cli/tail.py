@@ -10,10 +10,10 @@ from typing import TypeVar
 import click
 from rich.console import Console
 
-from otel_mmlog.cli.folders import chosen_folder, no_runs
+from otel_mmlog.cli.folders import chosen_folder, no_runs, tell_left_out
 from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.sending import say
-from otel_mmlog.cli.tailing.files import Family, find_families
+from otel_mmlog.cli.tailing.files import Family, LogFile, find_families
 from otel_mmlog.cli.tailing.follow import Following, ended_ranks
 from otel_mmlog.cli.tailing.history import Ends, all_since, last_of_all, whole_bytes
 from otel_mmlog.cli.tailing.printer import Printer
@@ -73,8 +73,10 @@ def tail(
     count = _option("--lines", _count, lines or ("all" if since is not None else str(_LINES)))
     console = Console(stderr=True)
     with told_mistakes():
-        family = _family(where, console, wait=follow)
-        ends = _ends(family, wants)
+        left_out: list[Path] = []
+        family = _family(where, left_out, console, wait=follow)
+        ends = _ends(family, wants, left_out)
+        tell_left_out(list(dict.fromkeys(left_out)))
         printer = Printer((file.rank for file in ends), is_json=is_json)
         printer.write(all_since(ends, wants) if count is None else last_of_all(ends, count, wants))
         if since is not None and not printer.written:
@@ -99,14 +101,14 @@ def _count(text: str | None) -> int | None:
     return int(text)
 
 
-def _family(folder: Path, console: Console, *, wait: bool) -> Family:
+def _family(folder: Path, left_out: list[Path], console: Console, *, wait: bool) -> Family:
     """The files that were written last; what else there is is told."""
-    families = find_families(folder)
+    families = find_families(folder, left_out)
     if not families and wait:
         say(console, f"There is no run in {folder} yet: this waits for one, until Ctrl-C.")
         while not families:
             time.sleep(_LOOK_S)
-            families = find_families(folder)
+            families = find_families(folder, [])
     if not families:
         raise no_runs(folder)
     latest = max(families, key=lambda family: family.changed_s)
@@ -115,7 +117,8 @@ def _family(folder: Path, console: Console, *, wait: bool) -> Family:
     return latest
 
 
-def _ends(family: Family, wants: Wants) -> Ends:
+def _ends(family: Family, wants: Wants, left_out: list[Path]) -> Ends:
+    """What there is of each file that can be read."""
     files = [file for file in family.files() if wants.ranks(file.rank)]
     if not files:
         there = ", ".join(str(file.rank) for file in family.files()[:16])
@@ -123,7 +126,15 @@ def _ends(family: Family, wants: Wants) -> Ends:
             f"no file in {family.folder} is of these ranks: there is {there}. Other ranks write files at DEBUG, or "
             "with distributed=True"
         )
-    return {file: whole_bytes(file.path) for file in files}
+    ends: dict[LogFile, int] = {}
+    for file in files:
+        try:
+            ends[file] = whole_bytes(file.path)
+        except OSError:
+            if len(files) == 1:
+                raise
+            left_out.append(file.path)
+    return ends
 
 
 def _tell_age(ends: Ends, wants: Wants, since: str, console: Console) -> None:

@@ -106,14 +106,19 @@ class Splicing:
         carried: Mapping[str, Any] = {}
         if entry.mode == "train":
             last, self._last = self._last, entry
-            if last is None or last.attempt < entry.attempt or (_is_of_loop(entry) and entry.iter < last.iter):
+            if (
+                last is None
+                or last.attempt < entry.attempt
+                or (_is_of_loop(entry) and entry.iter < last.iter)
+            ):
                 for series in self._found.values():
                     series.drop_from(entry.iter)
             elif entry.iter < last.iter:
                 carried = last.tags
         for tag, value in entry.tags.items():
             name = full_name(entry.mode, tag)
-            if is_number(value) and self._fits(name) and not _is_same(value, carried.get(tag)):
+            is_carried = tag in carried and repr(carried[tag]) == repr(value)  # by repr, since NaN is not NaN
+            if is_number(value) and self._fits(name) and not is_carried:
                 series = self._found.setdefault(name, Series(name, entry.rank))
                 series.is_sampled |= is_sampled
                 series.put(entry, value)
@@ -162,10 +167,6 @@ def read_series(
 def _is_of_loop(entry: Entry) -> bool:
     """Whether a loop counts its iterations, and not the user."""
     return "data_time" in entry.tags
-
-
-def _is_same(value: float, before: Any) -> bool:
-    return value == before or (value != value and before != before)
 
 
 def is_number(value: Any) -> bool:

@@ -39,14 +39,18 @@ class Source:
     read: Callable[[Fits, int, int], dict[str, Series]] = field(repr=False)
 
 
-def find_sources(paths: Iterable[Path]) -> list[Source]:
+def find_sources(paths: Iterable[Path], left_out: list[Path] | None = None) -> list[Source]:
     """Return the runs in files and folders, oldest first, each once; MMEngine's own where no other file tells of it.
+
+    Args:
+        paths: The files and folders.
+        left_out: Gets what is below them and cannot be read.
 
     Raises:
         OSError: A path does not exist, or cannot be read.
     """
     paths = list(paths)
-    runs = {(run.run_id, run.work_dir.resolve()): run for path in paths for run in find_runs(path)}
+    runs = {(run.run_id, run.work_dir.resolve()): run for path in paths for run in find_runs(path, left_out)}
     theirs = {run.path.resolve(): run for path in paths for run in find_mmengine_runs(_folder(path))}
     sources = [*map(_ours, runs.values()), *map(_theirs, theirs.values())]
     return sorted(sources, key=lambda source: source.began_s)

@@ -96,6 +96,18 @@ def test_mistakes(runs: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[s
     assert not [path for path in runs.iterdir() if path.is_file()]
 
 
+@pytest.mark.parametrize(
+    "command", [["show"], ["plot"], ["report", "-o", "-"], ["ranks"], ["tail"], ["compare"]]
+)
+def test_file_that_cannot_be_read_is_named(runs: Path, command: list[str]) -> None:
+    """Each command that reads runs says which file it leaves out, and goes on with the others."""
+    (runs / "zz.jsonl").symlink_to("/proc/self/mem")  # which even root cannot read from its start
+    folders = [runs] * (2 if command == ["compare"] else 1)
+    result = CliRunner().invoke(main, [*command, *map(str, folders)])
+    assert f"Left out, since it cannot be read: {runs / 'zz.jsonl'}.\n" in result.stderr
+    assert "Check who" not in result.stderr
+
+
 def test_folder_that_cannot_be_written(runs: Path) -> None:
     """The error names the file, and there is no traceback."""
     result = plot(runs, "-o", runs / "no" / "x.svg")

@@ -172,15 +172,16 @@ def test_a_run_of_one_rank(tmp_path: Path) -> None:
 
 
 def test_several_runs(tmp_path: Path) -> None:
-    """The newest counts, or the one that is named by the beginning of its id."""
-    for run_id in ("aaa", "bbb"):
+    """The newest counts, or the one that is named: by its id, though others have it in theirs, or a part of it."""
+    for run_id in ("job1", "job10"):
         for rank in range(2):
             write_rank(tmp_path / run_id, rank, [0.1] * 5, world_size=2, run_id=run_id)
-    assert "2 runs are in" in ranks(tmp_path).stderr
-    assert ranks(tmp_path, "--run", "aa").stdout.startswith("big aaa: 2 ranks, steps 1 to 50")
+    assert "2 runs fit" in ranks(tmp_path).stderr
+    assert ranks(tmp_path, "--run", "job1").stdout.startswith("big job1: 2 ranks, steps 1 to 50")
+    assert ranks(tmp_path, "--run", "b10").stdout.startswith("big job10: ")
     result = ranks(tmp_path, "--run", "x")
     assert result.exit_code == 2
-    assert "there are aaa, bbb" in result.stderr
+    assert "the last ones are job1, job10" in result.stderr
 
 
 def test_no_run(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_step_that_is_named_again_counts_as_logged_last(steps: list[int]) -> Non
 
 
 def test_loop_that_goes_back_does_again_what_is_behind(tmp_path: Path) -> None:
-    """A second training, or a checkpoint that was loaded, within an attempt replaces all from there on, as a restart."""
+    """A second training within an attempt replaces all from its first step on, as a restart does."""
     file = RunFile(tmp_path)
     file.start()
     for value, steps in ((1.0, (5, 10, 15, 20)), (2.0, (5, 10))):

@@ -74,8 +74,12 @@ def rank_of(path: Path) -> int:
     return int(found[1]) if found else 0
 
 
-def find_families(folder: Path) -> list[Family]:
+def find_families(folder: Path, left_out: list[Path]) -> list[Family]:
     """Return what there is in a folder and below it; a file stands for itself.
+
+    Args:
+        folder: The folder, or a file.
+        left_out: Gets what is below it and cannot be read.
 
     Raises:
         OSError: It cannot be read.
@@ -83,8 +87,13 @@ def find_families(folder: Path) -> list[Family]:
     if folder.is_file():
         return [Family(folder.parent, "", folder)]
     found: dict[Family, None] = {}
-    for path in json_files(folder, []):
-        if _is_ours(path):
+    for path in json_files(folder, left_out):
+        try:
+            first = next(lines_from(path), b"")
+        except OSError:
+            left_out.append(path)
+            continue
+        if parse_entry(first) is not None:
             stem = _stem(path)
             apart = path.parent.name == f"{stem}_logs"
             found[Family(path.parent.parent if apart else path.parent, stem)] = None
@@ -96,14 +105,6 @@ def find_families(folder: Path) -> list[Family]:
 
 def _stem(path: Path) -> str:
     return _RANK.sub("", path.stem)
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        first = next(lines_from(path), b"")
-    except OSError:  # of somebody else, who does not let us read
-        return False
-    return parse_entry(first) is not None
 
 
 def _latest_texts(folder: Path) -> list[LogFile]:

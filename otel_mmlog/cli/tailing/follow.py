@@ -1,5 +1,6 @@
 """What is written from now on: in files that grow, are cut or replaced, and in files that come."""
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -95,14 +96,15 @@ class Following:
         return in_order(lines), is_more
 
     def look_for_files(self) -> None:
-        """Take in files that came since the last call.
+        """Take in files that came since the last call, and can be read.
 
         Raises:
             OSError: The folder cannot be read.
         """
         for file in self._family.files():
             if file not in self._followed and self._wants.ranks(file.rank):
-                self._add(file, 0)
+                with contextlib.suppress(OSError):
+                    self._add(file, 0)
 
     def close(self) -> None:
         """Close all files."""
