@@ -1,7 +1,7 @@
 """``otel-mmlog compare``: two runs side by side, and whether the second is worse."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -12,12 +12,11 @@ from otel_mmlog.cli.comparing.text import as_data, as_text
 from otel_mmlog.cli.folders import chosen_folder, no_runs, sources_below
 from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.sending import say
+from otel_mmlog.cli.shown import listed
 from otel_mmlog.pipeline.plain import plain, to_json
 from otel_mmlog.plots.reading import default_fits
 from otel_mmlog.runs.series import SAMPLES, Series, wanted
 from otel_mmlog.runs.sources import Source
-
-_MOST_NAMES = 30
 
 
 @click.command()
@@ -35,7 +34,8 @@ _MOST_NAMES = 30
     "--best",
     "how",
     type=click.Choice(["max", "min", "last"]),
-    help="Which values count: the highest, the lowest, the last; else the best, by a guess from the name.",
+    help="Which values count: the highest or lowest finite one, or the last, which alone "
+    "finds a NaN at the end; else the best, by a guess from the name.",
 )
 @click.option("--json", "is_json", is_flag=True, help="All of it as JSON.")
 def compare(
@@ -45,6 +45,7 @@ def compare(
 
     A and B are work_dirs or files of runs; of several runs in one the newest counts. The exit code is 1 if B is worse
     in a --metric than A by more than the tolerance, where NaN is worse than any number; 2 if A or B has no such metric.
+    Without a --metric nothing is judged.
 
     \b
     Examples:
@@ -79,6 +80,8 @@ def compare(
         for name in common(found)
     ]
     _print(pair, rows, is_json=is_json)
+    if not rows:
+        say(Console(stderr=True), _nothing_common(seen))
     raise SystemExit(1 if any(row.is_worse for row in rows) else 0)
 
 
@@ -130,9 +133,18 @@ def _check_there(
         for side, of, there in zip("AB", found, seen, strict=True):
             missing = sorted(names - set(of))
             if missing:
-                told = sorted(name for name in there if not name.endswith(("/epoch", "/iter")))
-                has = ", ".join(told[:_MOST_NAMES]) or "no scalars"
-                raise click.UsageError(f"{side} has no {', '.join(missing)}: it has {has}")
+                raise click.UsageError(f"{side} has no {', '.join(missing)}: it has {_has(there)}")
+
+
+def _nothing_common(seen: Sequence[set[str]]) -> str:
+    shared = _has(seen[0] & seen[1])
+    if shared != _has(()):
+        return f"No loss and nothing of val is in both: --metric NAME compares others; both have {shared}."
+    return f"The runs have no metric in common: A has {_has(seen[0])}; B has {_has(seen[1])}."
+
+
+def _has(names: Iterable[str]) -> str:
+    return listed(sorted(name for name in names if not name.endswith(("/epoch", "/iter")))) or "no scalars"
 
 
 def _print(pair: Sequence[Source], rows: Sequence[Metric], *, is_json: bool) -> None:

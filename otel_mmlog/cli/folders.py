@@ -11,7 +11,7 @@ from otel_mmlog.runs.find import Run, find_runs
 from otel_mmlog.runs.mmengine import MMEngineRun, find_mmengine_runs
 from otel_mmlog.runs.sources import Source, find_sources
 
-RUN_ID_HELP: Final = "The run with this id, or with this in its id; without it"
+RUN_ID_HELP: Final = "A run's id, or a part of it; without it"
 _DEFAULT = Path("work_dirs")
 _ID_CHARS = 8
 _MOST_IDS = 5

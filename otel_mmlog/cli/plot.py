@@ -1,7 +1,7 @@
 """``otel-mmlog plot``: scalars of runs as a picture, in a file or in the terminal."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from otel_mmlog.cli.folders import chosen_folder, no_runs, sources_below
 from otel_mmlog.cli.mistakes import unreadable
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
+from otel_mmlog.cli.shown import listed
 from otel_mmlog.plots.chart import Chart, XKind
 from otel_mmlog.plots.figure import FORMATS, render
 from otel_mmlog.plots.page import page
@@ -23,7 +24,6 @@ from otel_mmlog.runs.sources import Source
 
 NO_MATPLOTLIB: Final = "pictures in files need matplotlib: pip install 'otel-mmlog[plot]'"
 _SUFFIXES = (*FORMATS, "html")
-_MOST_NAMES = 30
 _MOST_REMARKS = 8
 _MOST_INCHES = 100.0
 
@@ -148,22 +148,16 @@ def _chart_of(reading: Reading, wish: Wish, sources: Sequence[Source]) -> Chart:
     if wish.rank is not None and not any(wish.rank in source.ranks for source in sources):
         there = sorted({rank for source in sources for rank in source.ranks})
         raise click.UsageError(
-            f"no run has files of rank {wish.rank}: there are those of {_listed(map(str, there))}"
+            f"no run has files of rank {wish.rank}: there are those of {listed(map(str, there))}"
         )
     names = sorted(name for name in reading.names if not name.endswith(("/epoch", "/iter")))
-    there_are = f"there are {_listed(names)}" if names else "the runs have no scalars"
+    there_are = f"there are {listed(names)}" if names else "the runs have no scalars"
     if reading.unmatched:
         missing = ", ".join(map(repr, reading.unmatched))
         near = [name for name in names if any(pattern in name for pattern in reading.unmatched)]
-        there_are = f"did you mean {_listed(near)}?" if near else there_are
+        there_are = f"did you mean {listed(near)}?" if near else there_are
         raise click.UsageError(f"no scalar and no folder is {missing}: {there_are}")
     raise click.UsageError(f"there is no loss and nothing of val: name what to draw; {there_are}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def _count(number: int, what: str) -> str:
@@ -174,7 +168,7 @@ def _no_runs(paths: Sequence[Path], patterns: Sequence[str]) -> click.ClickExcep
     if not patterns:
         return no_runs(paths[0])
     return click.UsageError(
-        f"there is no run in {paths[0]}, and no folder is called {_listed(map(repr, patterns))}"
+        f"there is no run in {paths[0]}, and no folder is called {listed(map(repr, patterns))}"
     )
 
 

@@ -1,7 +1,17 @@
-"""Amounts as people read them."""
+"""Amounts and lists as people read them."""
+
+from collections.abc import Iterable
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _TIMES = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+_MOST_NAMES = 30
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return ``a, b, c``; of many the first, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def shown_bytes(size: float) -> str:

@@ -71,6 +71,8 @@ def test_tables_are_these_characters(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ([0.8], [math.nan], ["--tolerance", "100%"], 1),
         ([math.nan], [0.1], [], 0),
         ([0.8], [0.9, math.nan], ["--best", "last"], 1),
+        ([0.8, math.nan], [0.8, math.nan], ["--best", "last"], 0),
+        ([math.nan], [math.nan], [], 0),
     ],
 )
 def test_exit_code(
@@ -129,6 +131,19 @@ def test_metric_of_one_run_only(tmp_path: Path) -> None:
     assert "B has no val/accuracy: it has no scalars" in result.stderr
 
 
+def test_nothing_in_common(tmp_path: Path) -> None:
+    """It is said, and is no failure where nothing was to be judged."""
+    RunFile(old := tmp_path / "old", run_id="a").start()
+    new = run(tmp_path / "new", [0.5])
+    result = compare(old, new)
+    assert result.exit_code == 0
+    told = "no metric in common: A has no scalars; B has train/loss, val/accuracy."
+    assert told in result.stderr
+    for folder in (old, new):
+        RunFile(folder / "other", run_id="c").record(1, speed=1.0)
+    assert "both have train/speed" in compare(old / "other", new / "other").stderr
+
+
 def test_newest_of_several(tmp_path: Path) -> None:
     """Of a folder of runs the newest counts, and is named."""
     run(tmp_path / "runs" / "x", [0.5])
@@ -155,6 +170,7 @@ def test_worse_one_way_only(a: float, b: float, share: float) -> None:
         return metric_of("x", pair, "max", Tolerance(share), is_checked=True).is_worse
 
     assert not is_worse(a, a)
+    assert not is_worse(math.nan, math.nan)
     assert not (is_worse(a, b) and is_worse(b, a))
     if b > a:
         assert not is_worse(a, b)

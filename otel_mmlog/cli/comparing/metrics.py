@@ -98,10 +98,10 @@ def common(found: Sequence[Mapping[str, Series]]) -> list[str]:
 
 
 def _is_worse(a: float, b: float, direction: Direction, tolerance: Tolerance) -> bool:
-    if math.isnan(b):
-        return True
     if math.isnan(a) or a == b:
         return False
+    if math.isnan(b):
+        return True
     loss = a - b if direction == "max" else b - a
     if not (is_finite(a) and is_finite(b)):
         return loss > 0

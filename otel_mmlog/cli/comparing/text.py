@@ -45,12 +45,12 @@ def as_data(pair: Sequence[Source], metrics: Sequence[Metric]) -> dict[str, Any]
 
 
 def change_text(a: float, b: float) -> str:
-    """Return by how much a value changed: ``+1.2%``; the difference itself where it began at 0."""
+    """Return by how much a value changed: ``+1.2%``; the difference itself where it began at 0, or did not change."""
+    if a == b or (math.isnan(a) and math.isnan(b)):
+        return "0"
     if not (math.isfinite(a) and math.isfinite(b)):
         return ""
-    if a == 0:
-        return "0" if b == 0 else f"{b - a:+.4g}"
-    return f"{(b - a) / abs(a):+.1%}"
+    return f"{b - a:+.4g}" if a == 0 else f"{(b - a) / abs(a):+.1%}"
 
 
 def _head(side: str, source: Source) -> tuple[str, ...]:
