@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from otel_mmlog.otel.semconv import RESERVED_TAGS
 from otel_mmlog.runs.entries import Entry, full_name, parse_entry
 from otel_mmlog.runs.find import Part, Run
 from otel_mmlog.runs.reading import line_at, lines_with
@@ -133,10 +134,17 @@ class Splicing:
 def wanted(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Return whether a name such as ``train/loss`` fits one of the patterns; ``loss`` fits it in every loop.
 
-    Patterns are those of a shell: ``val/*``, ``*loss*``.
+    Patterns are those of a shell: ``val/*``, ``*loss*``. What records have by themselves, such as ``iter`` and
+    ``time``, is wanted by its name alone: ``val/*`` is what was measured.
     """
     whole = [pattern if "/" in pattern else f"*/{pattern}" for pattern in patterns]
-    return lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in whole)
+    own = [pattern for pattern in whole if pattern.rpartition("/")[2] in RESERVED_TAGS]
+
+    def fits(name: str) -> bool:
+        chosen = own if name.rpartition("/")[2] in RESERVED_TAGS else whole
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in chosen)
+
+    return fits
 
 
 def read_series(

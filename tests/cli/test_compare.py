@@ -144,6 +144,17 @@ def test_nothing_in_common(tmp_path: Path) -> None:
     assert "both have train/speed" in compare(old / "other", new / "other").stderr
 
 
+def test_pattern_is_of_what_was_measured(tmp_path: Path) -> None:
+    """A run that is slower, and ended earlier, is not worse in ``val/*``; it is in ``val/time``, by its name."""
+    for name, time_s, last in (("old", 0.1, 20), ("new", 0.2, 10)):
+        RunFile(tmp_path / name).record(last, mode="val", accuracy=0.5, time=time_s, iter=last)
+    codes = [
+        compare(tmp_path / "old", tmp_path / "new", "--metric", metric).exit_code
+        for metric in ("val/*", "val/time")
+    ]
+    assert codes == [0, 1]
+
+
 def test_newest_of_several(tmp_path: Path) -> None:
     """Of a folder of runs the newest counts, and is named."""
     run(tmp_path / "runs" / "x", [0.5])
