@@ -13,6 +13,7 @@ from otel_mmlog.cli.folders import chosen_folder, no_runs, sources_below
 from otel_mmlog.cli.mistakes import told_mistakes
 from otel_mmlog.cli.sending import say
 from otel_mmlog.cli.shown import listed
+from otel_mmlog.cli.width import terminal_width
 from otel_mmlog.pipeline.plain import plain, to_json
 from otel_mmlog.plots.reading import default_fits
 from otel_mmlog.runs.series import SAMPLES, Series, wanted
@@ -151,5 +152,5 @@ def _print(pair: Sequence[Source], rows: Sequence[Metric], *, is_json: bool) -> 
     if is_json:
         click.echo(to_json(plain(as_data(pair, rows))))
         return
-    for text in as_text(pair, rows):
+    for text in as_text(pair, rows, terminal_width()):
         click.echo(text)

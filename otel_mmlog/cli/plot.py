@@ -67,11 +67,11 @@ def plot(
 ) -> None:
     """Draw scalars of the runs in DIR..., together.
 
-    What exists is a folder or a file, what does not is a NAME: train/loss, 'val/*', or loss, which is any loop's; epoch,
-    iter, eta, time, data_time and memory are drawn by these names alone.
-    Without a DIR it is work_dirs, or else this folder; without a NAME the loss, and what val loops measured. The
-    legend says in which settings the runs differ. What was done again counts once; NaN and Inf are
-    marked on the edge. Without -o the picture is drawn in the terminal.
+    What exists is a folder or a file, what does not is a NAME: train/loss, 'val/*', or loss, which is any loop's.
+    Without a DIR it is work_dirs, or else this folder; without a NAME the loss, and what val loops measured: epoch,
+    iter, eta, time, data_time and memory are drawn where they are named. The legend says in which settings the runs
+    differ. What was done again counts once; NaN and Inf are marked on the edge. Without -o the picture is drawn in
+    the terminal.
 
     \b
     Examples:

@@ -1,8 +1,6 @@
 """``otel-mmlog ranks``: which ranks are slow, since when, and what it costs."""
 
 import json
-import shutil
-import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,6 +14,7 @@ from rich.progress import TaskProgressColumn
 from otel_mmlog.cli.folders import RUN_ID_HELP, chosen_folder, fitting, newest, own_runs_below
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
+from otel_mmlog.cli.width import terminal_width
 from otel_mmlog.core.escape import escape
 from otel_mmlog.runs.find import Run
 from otel_mmlog.runs.paces import Pace, Paces, pace_of_each, side_by_side
@@ -154,8 +153,9 @@ def _text(
         said.append(f"{len(missing)} ranks have left no step times here: {shown}. {_OTHERS}.")
     if any(times_of.is_sampled for times_of in times):
         said.append("The files are long: by records at even distances, so that the numbers are estimates.")
-    if sys.stdout.isatty():
-        said = [textwrap.fill(each, max(40, shutil.get_terminal_size().columns)) for each in said]
+    width = terminal_width()
+    if width is not None:
+        said = [textwrap.fill(each, max(40, width)) for each in said]
     return "\n".join(lines + said)
 
 

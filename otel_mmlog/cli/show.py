@@ -17,6 +17,7 @@ from otel_mmlog.cli.showing.best import Direction
 from otel_mmlog.cli.showing.page import Page
 from otel_mmlog.cli.showing.rows import as_data, legend, runs_table
 from otel_mmlog.cli.showing.summary import Summary, Wanted, backlog_bytes, mmengine_summary, summary_of
+from otel_mmlog.cli.width import terminal_width
 from otel_mmlog.pipeline.plain import plain, to_json
 from otel_mmlog.runs.find import Run
 from otel_mmlog.runs.mmengine import MMEngineRun
@@ -68,7 +69,7 @@ def _show_one(run: AnyRun, asked: Wanted, *, is_json: bool) -> None:
     page = Page(
         _summary(run, asked, _LOOK_BACK_ONE), backlog_bytes(run.work_dir, asked.file_mode), asked.now_s
     )
-    click.echo(to_json(plain(page.data())) if is_json else page.text())
+    click.echo(to_json(plain(page.data())) if is_json else page.text(terminal_width()))
 
 
 def _show_all(
@@ -87,7 +88,7 @@ def _show_all(
         ]
         click.echo(to_json(plain(rows)))
         return
-    click.echo(runs_table(summaries, backlogs, folder, asked.now_s))
+    click.echo(runs_table(summaries, backlogs, folder, asked.now_s, terminal_width()))
     if explained := legend(summaries):
         say(console, explained)
 

@@ -1,14 +1,19 @@
-"""Tables for people: aligned, without lines, never cut, so that they can be piped and copied."""
+"""Tables for people: aligned, without lines, never cut in a pipe, and as wide as a terminal at most."""
 
 from collections.abc import Callable, Sequence
 
 from otel_mmlog.core.escape import escape
+
+_LEAST_CHARS = 16
+_GAP = "  "
+_CUT = "..."
 
 
 def table(
     *rows: Sequence[str | int],
     right: Sequence[int] = (),
     style: Callable[[int, str], str] | None = None,
+    width: int | None = None,
 ) -> str:
     """Rows as text, the first of them headings; numbers stand on the right, and the last column is as long as it is.
 
@@ -16,20 +21,42 @@ def table(
         rows: Of equal lengths.
         right: Columns that stand on the right too, though they are texts.
         style: Takes a column and what stands in it, not of headings; returns it coloured.
+        width: What a line may have: the widest columns lose the middle of their texts. None for as much as there is.
     """
     cells = [[f"{cell:,}" if isinstance(cell, int) else escape(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = _fitted([max(map(len, column)) for column in zip(*cells, strict=True)], width)
     is_number = [
         index in right or all(isinstance(row[index], int) for row in rows[1:]) for index in range(len(widths))
     ]
     lines = []
     for number, row in enumerate(cells):
         padded = [
-            cell.rjust(width) if is_right else cell.ljust(width)
-            for cell, width, is_right in zip(row, widths, is_number, strict=True)
+            _cut(cell, chars).rjust(chars) if is_right else _cut(cell, chars).ljust(chars)
+            for cell, chars, is_right in zip(row, widths, is_number, strict=True)
         ]
         padded[-1] = padded[-1].rstrip()
         if style is not None and number:
             padded = [style(index, cell) for index, cell in enumerate(padded)]
-        lines.append("  ".join(padded).rstrip())
+        lines.append(_GAP.join(padded).rstrip())
     return "\n".join(lines)
+
+
+def _fitted(widths: list[int], width: int | None) -> list[int]:
+    """The widths of columns, the widest ones narrowed until the line fits, as far as that leaves something to read."""
+    fitted = list(widths)
+    while width is not None:
+        excess = sum(fitted) + len(_GAP) * (len(fitted) - 1) - width
+        *others, widest = sorted(fitted)
+        if excess <= 0 or widest <= _LEAST_CHARS:
+            break
+        next_widest = max(_LEAST_CHARS, others[-1] if others else 0)
+        fitted[fitted.index(widest)] = min(widest - 1, max(next_widest, widest - excess))
+    return fitted
+
+
+def _cut(text: str, most: int) -> str:
+    """A text without its middle where it is too long: names differ at their ends."""
+    if len(text) <= most:
+        return text
+    kept = most - len(_CUT)
+    return f"{text[: kept - kept // 2]}{_CUT}{text[len(text) - kept // 2 :]}"

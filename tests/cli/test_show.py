@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 import otel_mmlog
 from otel_mmlog.cli.main import main
 from otel_mmlog.cli.showing.best import guess_direction
+from otel_mmlog.cli.table import table
 from tests.cli.conftest import MakeJournal
 from tests.runs.written import BEGAN_S, json_line, record_line, write
 
@@ -204,6 +207,37 @@ def test_nothing_is_changed(runs: Path) -> None:
     shown(runs)
     shown(runs / "a")
     assert state() == before
+
+
+def test_fits_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names lose their middle and texts are wrapped at its width; a pipe gets all of both."""
+    name, text = "long_" * 30, "word " * 60
+    tags = {f"loss_{name}{number}": 0.5 for number in range(2)}
+    lines = [record_line(1, tags), json_line(event=text.strip(), level="ERROR")]
+    write(tmp_path / name / "tmp.jsonl", lines)
+    write(tmp_path / "b" / "tmp.jsonl", lines[:1])
+    whole = show(tmp_path).stdout, show(tmp_path / name).stdout
+    assert f"{name}/tmp" in whole[0]
+    assert f"_{name}0  0.5000\n" in whole[1]
+    assert f"  {text.strip()}\n" in whole[1]
+    monkeypatch.setattr("otel_mmlog.cli.show.terminal_width", lambda: 80)
+    rows, page = shown(tmp_path), show(tmp_path / name).stdout
+    assert max(map(len, rows.splitlines())) == 80
+    assert "...ong_long_long_/tmp  a" in rows
+    values = page[page.index("Alerts") :].splitlines()
+    assert max(map(len, values)) == 80
+    assert page.count("word") == 60
+    assert [line[-9:] for line in values if "loss_long" in line] == ["0  0.5000", "1  0.5000"]
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=6), st.integers(1, 250))
+def test_table_is_as_wide_as_it_may_be(chars: list[int], width: int) -> None:
+    """No line is longer, unless its columns are too narrow to be cut; a table that fits is left alone."""
+    cells = ["x" * count for count in chars]
+    (whole, cut) = (table(cells, width=each).splitlines()[0] for each in (None, width))
+    assert len(cut) <= max(width, sum(min(16, count) + 2 for count in chars) - 2)
+    if len(whole) <= width:
+        assert cut == whole
 
 
 def test_no_runs(tmp_path: Path) -> None:

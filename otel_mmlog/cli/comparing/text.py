@@ -14,20 +14,21 @@ _MOST_SETTINGS = 40
 _BEST = {"max": "highest", "min": "lowest"}
 
 
-def as_text(pair: Sequence[Source], metrics: Sequence[Metric]) -> Iterator[str]:
-    """Yield tables: the runs, the settings that differ, the metrics."""
-    yield table(*(("", "run", "folder", "id"), *map(_head, "AB", pair)))
+def as_text(pair: Sequence[Source], metrics: Sequence[Metric], width: int | None = None) -> Iterator[str]:
+    """Yield tables: the runs, the settings that differ, the metrics; for ``width`` see `table`."""
+    yield table(*(("", "run", "folder", "id"), *map(_head, "AB", pair)), width=width)
     names = differing([source.config for source in pair])
     if names:
         yield ""
         rows = [(name, *(value_text(each.config, name) for each in pair)) for name in names[:_MOST_SETTINGS]]
-        yield table(("setting", "A", "B"), *rows)
+        yield table(("setting", "A", "B"), *rows, width=width)
         if len(names) > _MOST_SETTINGS:
             yield f"... and {len(names) - _MOST_SETTINGS} more that differ: --json has them all"
     if metrics:
         yield ""
         rows_of = [row for metric in metrics for row in _rows(metric)]
-        yield table(("metric", "", "A", "at", "B", "at", "change", ""), *rows_of, right=(2, 3, 4, 5, 6))
+        head = ("metric", "", "A", "at", "B", "at", "change", "")
+        yield table(head, *rows_of, right=(2, 3, 4, 5, 6), width=width)
 
 
 def as_data(pair: Sequence[Source], metrics: Sequence[Metric]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from otel_mmlog.cli.showing.rows import as_data, cell_style, number_text, shown_
 from otel_mmlog.cli.showing.summary import Summary
 from otel_mmlog.cli.shown import shown_age, shown_bytes
 from otel_mmlog.cli.table import table
+from otel_mmlog.cli.width import INDENT, wrapped
 from otel_mmlog.core.escape import escape
 from otel_mmlog.runs.config import read_config
 from otel_mmlog.runs.find import Run
@@ -19,9 +20,7 @@ from otel_mmlog.runs.state import RankState
 
 _MOST_SETTINGS = 30
 _MOST_RANKS = 16
-_VALUE_CHARS = 56
-_ROW_CHARS = 78
-_TEXT_CHARS = 200
+_LEAST_CHARS = 40
 _POSITIONS = ("epoch", "iter", "eta")
 _TIMES = ("time", "data_time")
 Backlogs = Mapping[Path, int]
@@ -53,15 +52,20 @@ class Page:
             self._bad, self._where_bad = bad_lines(run)
             self._attempts = attempts_of(run, now_s)
 
-    def text(self) -> str:
-        """Return it for people, in 80 columns as far as names allow it."""
+    def text(self, width: int | None) -> str:
+        """Return it for people.
+
+        Args:
+            width: Characters in a line, into which names are cut and texts wrapped; None for all there is.
+        """
+        width = None if width is None else max(_LEAST_CHARS, width - len(INDENT))
         sections = [
             self._head(),
-            _section("Alerts", self._alert_rows()),
-            _section("Last values", self._value_rows()),
+            _section("Alerts", self._alert_rows(width)),
+            _section("Last values", self._value_rows(width)),
             _section("Ranks", self._rank_rows()),
             _section("Attempts", self._attempt_rows()),
-            _section("Config", self._config_rows()),
+            _section("Config", self._config_rows(width)),
             _section("Journal", self._journal_rows()),
         ]
         return "\n\n".join(filter(None, sections))
@@ -112,8 +116,8 @@ class Page:
         is_part = self._summary.world_size > self._summary.ranks
         return "  (the others write files at DEBUG, or with distributed=True)" if is_part else ""
 
-    def _alert_rows(self) -> list[str]:
-        rows = [_cut(escape(alert), _TEXT_CHARS) for alert in self._alerts]
+    def _alert_rows(self, width: int | None) -> list[str]:
+        rows = [row for alert in self._alerts for row in wrapped(escape(alert), width)]
         is_several = self._summary.ranks > 1
         for level, lines in self._bad.items():
             if lines.count:
@@ -122,11 +126,10 @@ class Page:
                 for entry in lines.last:
                     stamp = datetime.fromtimestamp(entry.time_s).astimezone()
                     whose = f"rank {entry.rank}: " if is_several else ""
-                    head = f"  {stamp:%m/%d %H:%M:%S}  {whose}"
-                    rows.append(head + _cut(escape(entry.text), _ROW_CHARS - len(head)))
+                    rows += wrapped(f"  {stamp:%m/%d %H:%M:%S}  {whose}{escape(entry.text)}", width)
         return rows
 
-    def _value_rows(self) -> list[str]:
+    def _value_rows(self, width: int | None) -> list[str]:
         states = self._summary.states
         found = [state.values for state in states] or [_values(self._summary)]
         names = [name for name in found[0] if name.rpartition("/")[2] not in _POSITIONS]
@@ -135,10 +138,11 @@ class Page:
             return []
         if len(found) == 1:
             cells = [(name, number_text(found[0][name])) for name in names]
-            return table(("", "last"), *cells, right=[1], style=cell_style(("", ""))).split("\n")[1:]
+            text = table(("", "last"), *cells, right=[1], style=cell_style(("", "")), width=width)
+            return text.split("\n")[1:]
         rows = [(name, *_spread([values.get(name) for values in found])) for name in names]
         head = ("", f"rank {states[0].rank}", "lowest", "highest")
-        return table(head, *rows, right=[1, 2, 3], style=cell_style(head)).split("\n")
+        return table(head, *rows, right=[1, 2, 3], style=cell_style(head), width=width).split("\n")
 
     def _rank_rows(self) -> list[str]:
         states = self._summary.states
@@ -181,9 +185,9 @@ class Page:
         ]
         return table(head, *rows, right=[4, 5], style=cell_style(head)).split("\n")
 
-    def _config_rows(self) -> list[str]:
-        rows = [(name, _cut(_setting(value), _VALUE_CHARS)) for name, value in self._config.items()]
-        lines = _pairs(rows[:_MOST_SETTINGS]) if rows else []
+    def _config_rows(self, width: int | None) -> list[str]:
+        rows = [(name, _setting(value)) for name, value in self._config.items()]
+        lines = _pairs(rows[:_MOST_SETTINGS], width) if rows else []
         if len(rows) > _MOST_SETTINGS:
             lines.append(f"and {len(rows) - _MOST_SETTINGS} more: --json has all")
         return lines
@@ -207,15 +211,11 @@ def _section(title: str, rows: Sequence[str]) -> str:
 
 
 def _indented(rows: Sequence[str]) -> str:
-    return "\n".join(f"  {row}".rstrip() for row in rows)
+    return "\n".join(f"{INDENT}{row}".rstrip() for row in rows)
 
 
-def _pairs(rows: Sequence[tuple[str, str]]) -> list[str]:
-    return table(("", ""), *rows).split("\n")[1:]
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+def _pairs(rows: Sequence[tuple[str, str]], width: int | None = None) -> list[str]:
+    return table(("", ""), *rows, width=width).split("\n")[1:]
 
 
 def _setting(value: Any) -> str:

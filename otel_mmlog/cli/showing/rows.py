@@ -29,7 +29,9 @@ _STAMP = re.compile(r"\d{8}_\d{6}")
 _TEXT_COLUMNS = ("run", "id", "state")
 
 
-def runs_table(summaries: Sequence[Summary], backlogs: Mapping[Path, int], folder: Path, now_s: float) -> str:
+def runs_table(
+    summaries: Sequence[Summary], backlogs: Mapping[Path, int], folder: Path, now_s: float, width: int | None
+) -> str:
     """Return a row a run; columns in which all are alike, and nothing is to be seen, are left out.
 
     Args:
@@ -37,6 +39,7 @@ def runs_table(summaries: Sequence[Summary], backlogs: Mapping[Path, int], folde
         backlogs: By work_dir, what waits to be sent.
         folder: To which paths are relative.
         now_s: Unix time.
+        width: See `table`.
     """
     rows = [_row(summary, backlogs, folder, now_s) for summary in summaries]
     names = {summary.best.name for summary in summaries if summary.best is not None}
@@ -48,7 +51,7 @@ def runs_table(summaries: Sequence[Summary], backlogs: Mapping[Path, int], folde
     columns = [name for name in rows[0] if any(row[name] != dull.get(name) for row in rows)]
     right = [index for index, name in enumerate(columns) if name not in _TEXT_COLUMNS]
     cells = [[row[name] for name in columns] for row in rows]
-    return table(columns, *cells, right=right, style=cell_style(columns))
+    return table(columns, *cells, right=right, style=cell_style(columns), width=width)
 
 
 def cell_style(columns: Sequence[str]) -> Any:
