@@ -59,6 +59,11 @@ class Canvas:
         self._marks[row, column] = sign
         self._owners[row, column] = owner
 
+    def row_of(self, y: float) -> int:
+        """Return the row in which a y from 0 to 1 is."""
+        height, _ = self.shape
+        return (height - 1 - round(y * (height - 1))) // self._down
+
     def rows(self) -> list[list[tuple[str, int]]]:
         """Return each row as texts with their owners, `NOBODY` for blanks."""
         found: list[list[tuple[str, int]]] = []

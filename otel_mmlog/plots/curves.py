@@ -9,6 +9,7 @@ from otel_mmlog.runs.series import Series
 from otel_mmlog.runs.smoothing import smoothed
 
 _BINS = 1000
+_LARGEST = 1e300
 
 
 def curve_of(run: int, series: Series, x: Floats, weight: float) -> Curve:
@@ -69,7 +70,8 @@ def _spread(values: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _drawn(values: Floats) -> Floats:
-    return np.where(np.isfinite(values), values, np.nan)
+    """Values without those that are not finite; the largest are drawn a little lower, since axes reach beyond them."""
+    return np.clip(np.where(np.isfinite(values), values, np.nan), -_LARGEST, _LARGEST)
 
 
 def _odd(ranks: Sequence[Series], xs: Sequence[Floats]) -> tuple[dict[str, Floats], int | None]:

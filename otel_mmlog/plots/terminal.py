@@ -19,6 +19,8 @@ _LETTERS: Final = string.ascii_lowercase + string.ascii_uppercase
 _MARKS: Final = {"NaN": "x", "Inf": "^", "-Inf": "v"}
 _MOST_POINTS = 2000
 _LEAST_COLUMNS = 20
+_LEAST_DIGITS = 3
+_MOST_DIGITS = 17  # more tell no two floats apart
 ROWS: Final = 14
 
 
@@ -60,9 +62,10 @@ def _colours(chart: Chart) -> list[str]:
 
 def _panel(panel: Panel, chart: Chart, columns: int, rows: int, letters: str) -> Iterator[Text]:
     low, high = _y_range(panel, is_log=chart.is_log)
-    ticks = dict(_y_ticks(low, high, rows, is_log=chart.is_log))
-    margin = max(map(len, ticks.values()), default=0)
+    texts_of = _y_texts(low, high, rows, is_log=chart.is_log)
+    margin = max(map(len, texts_of.values()), default=0)
     canvas = Canvas(max(_LEAST_COLUMNS, columns - margin - 2), rows, letters)
+    ticks = {canvas.row_of(share): text for share, text in texts_of.items()}
     left = min(float(curve.x[0]) for each in chart.panels for curve in each.curves)
     right = max(float(curve.x[-1]) for each in chart.panels for curve in each.curves)
     for curve in panel.curves:
@@ -106,17 +109,31 @@ def _share(values: Floats, low: float, high: float) -> Floats:
 
 
 def _y_range(panel: Panel, *, is_log: bool) -> tuple[float, float]:
+    """The lowest and the highest that is drawn; NaN if nothing is."""
     shown = np.concatenate([_scaled(y, is_log=is_log) for curve in panel.curves for y in _lines(curve)])
     shown = shown[np.isfinite(shown)]
-    return (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 1.0)
+    return (float(shown.min()), float(shown.max())) if len(shown) else (math.nan, math.nan)
 
 
-def _y_ticks(low: float, high: float, rows: int, *, is_log: bool) -> Iterator[tuple[int, str]]:
-    """Rows that carry a number, and the numbers."""
-    at = {round(share * (rows - 1)): high - share * (high - low) for share in (0.0, 1 / 3, 2 / 3, 1.0)}
-    for row, value in at.items():
-        true = high - row / (rows - 1) * (high - low) if rows > 1 else value
-        yield row, f"{10**true if is_log else true:.3g}"
+def _y_texts(low: float, high: float, rows: int, *, is_log: bool) -> dict[float, str]:
+    """Numbers for the y axis, in as many digits as tell them apart, by where they stand from 0 to 1."""
+    if math.isnan(low):
+        return {}
+    last = max(1, rows - 1)
+    shares = {round(share * last) / last for share in (0.0, 1 / 3, 2 / 3, 1.0)} if high > low else {0.5}
+    values = {share: low + share * (high - low) for share in sorted(shares, key=_from_middle)}
+    if is_log:
+        values = {share: 10**value for share, value in values.items()}
+    for digits in range(_LEAST_DIGITS, _MOST_DIGITS + 1):
+        texts = {share: f"{value:.{digits}g}" for share, value in values.items()}
+        if len(set(texts.values())) == len(texts):
+            break
+    latest = {text: share for share, text in texts.items()}  # of equal ones that at the end of the axis
+    return {share: text for text, share in latest.items()}
+
+
+def _from_middle(share: float) -> float:
+    return abs(share - 0.5)
 
 
 def _x_line(left: float, right: float, chart: Chart, width: int) -> str:

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from otel_mmlog.plots.canvas import Canvas
 from otel_mmlog.plots.chart import Chart
@@ -47,6 +48,34 @@ def test_nan_is_marked(tmp_path: Path) -> None:
     head, first, *_ = [line.plain for line in draw(chart, 40, 6, color=True, unicode=True)]
     assert head == "train/loss  2 NaN (x)"
     assert first.count("x") == 2
+
+
+@pytest.mark.parametrize("is_log", [False, True])
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.5] * 3, ["0.5"]),
+        ([0.5], ["0.5"]),
+        ([1.0, 1 + 1e-12], ["1.000000000001", "1.0000000000007", "1.0000000000003", "1"]),
+        ([1.0, math.nextafter(1.0, 2)], ["1.0000000000000002", "1"]),
+        ([123456789.0, 123456790.0], ["123456790", "123456789.7", "123456789.3", "123456789"]),
+        ([math.nan] * 2, []),
+        ([1.7e308] * 2, ["1e+300"]),
+        ([-1.7e308, 1.7e308], None),
+    ],
+)
+def test_numbers_of_the_axis_differ(
+    tmp_path: Path, values: list[float], ticks: list[str] | None, *, is_log: bool
+) -> None:
+    """In as many digits as that takes; one number for one value, none for none, and no overflow of huge ones."""
+    make_run(tmp_path / "r", values)
+    chart = read_chart(find_sources([tmp_path]), Wish(is_log=is_log), lambda: None).chart
+    assert chart is not None
+    lines = [line.plain for line in draw(chart, 60, 8, color=True, unicode=True)]
+    found = [line.partition("┤")[0].strip() for line in lines if "┤" in line]
+    assert found == ticks or ticks is None
+    assert len(set(found)) == len(found)
+    assert max(map(len, lines)) <= 60
 
 
 def test_thinned_keeps_extremes_and_gaps() -> None:
