@@ -20,7 +20,6 @@ from otel_mmlog.converting.foreign import (
 )
 from otel_mmlog.converting.grouping import Grouping
 from otel_mmlog.converting.mmengine_line import RecordLine, parse_record_line
-from otel_mmlog.core.masking import masked
 from otel_mmlog.core.progress import Progress
 from otel_mmlog.core.record import LogEvent, Record
 from otel_mmlog.runs.dated import Dated, dated
@@ -87,7 +86,7 @@ def _of_file(path: Path) -> Foreign:
 
 
 def _with_config(events: Iterator[LogEvent], path: Path | None) -> Iterator[LogEvent]:
-    config = masked(read_python_config(path)) if path is not None else {}
+    config = read_python_config(path) if path is not None else {}
     for number, event in enumerate(events):
         if number == 0 and config:
             yield config_event(config, event.time_ns, _LOGGER)

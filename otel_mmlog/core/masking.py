@@ -3,9 +3,10 @@
 import re
 from argparse import Namespace
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
 MASK: Final = "***"
 
@@ -24,13 +25,18 @@ _OF_TEXTS: Final = re.compile(
     "|start|stop|suppress|unk|video"
 )
 _USER_INFO: Final = re.compile(r"(?<=://)[^/\s]+(?=@)")
+_QUERY_KEY: Final = re.compile(r"(?<=[?&;#])([^?&;#=\s\"]+)=")
+_QUERY_VALUE: Final = re.compile(r"[^&#\s\"]*")
+# As in signed links: in other settings these are no secrets.
+_SECRET_IN_QUERY: Final = re.compile("sig|signature|key|code|jwt")
 
 
 def masked(value: Any) -> Any:
     """Return settings with `MASK` in place of every value whose key names a secret, and of user info in URLs.
 
     A key is taken by its words: ``db_password``, ``apiKey``, ``hf_token``; ``tokenizer``, ``max_tokens`` and
-    ``pad_token`` are none. None, booleans and empty strings stay, and so does a number under ``..._token``.
+    ``pad_token`` are none. None, booleans and empty strings stay, and so does a number under ``..._token``. Queries of
+    URLs are looked through as well; in these a signature (``sig``, ``X-Amz-Signature``) and ``key`` are secrets too.
 
     Args:
         value: Mappings and lists of anything; it is not changed.
@@ -40,7 +46,7 @@ def masked(value: Any) -> Any:
 
 def _masked(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        return _USER_INFO.sub(MASK, value) if "://" in value else value
+        return _masked_urls(value) if "://" in value else value
     if depth >= _DEPTH:  # perhaps a cycle; whoever writes it goes less deep
         return value
     if isinstance(value, Mapping):
@@ -60,6 +66,31 @@ def _masked_items(value: "Mapping[Any, Any]", depth: int) -> Any:
     except Exception as error:  # noqa: BLE001 - what cannot be looked through must not be told, either
         return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
     return {key: MASK if _is_secret(key, item) else _masked(item, depth + 1) for key, item in items}
+
+
+def _masked_urls(text: str) -> str:
+    """A text without the user info of URLs, and without what their queries and fragments say under a secret's name."""
+    spans = sorted([*(found.span() for found in _USER_INFO.finditer(text)), *_secrets_in_queries(text)])
+    parts: list[str] = []
+    end = 0
+    for start, stop in spans:
+        if start >= end:  # else one goes on where the other is: user info may hold a ?, and a value an @
+            parts += [text[end:start], MASK]
+        end = max(end, stop)
+    return "".join([*parts, text[end:]])
+
+
+def _secrets_in_queries(text: str) -> Iterator[tuple[int, int]]:
+    for key in _QUERY_KEY.finditer(text):
+        value = _QUERY_VALUE.match(text, key.end())
+        if value is not None and _is_secret_in_query(unquote_plus(key[1]), value[0]):
+            yield value.span()
+
+
+def _is_secret_in_query(key: str, value: str) -> bool:
+    return _is_secret(key, value) or (
+        bool(value) and any(_SECRET_IN_QUERY.fullmatch(word.lower()) for word in _WORDS.findall(key))
+    )
 
 
 def _is_secret(key: Any, value: Any) -> bool:

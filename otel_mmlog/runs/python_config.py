@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from otel_mmlog.core.masking import masked
+
 
 def read_python_config(path: Path) -> dict[str, Any]:
     """Return what the assignments in a file say; what is no literal and no ``dict(...)`` as its source.
 
     Returns:
-        Name -> value, nested as in the file; empty for a file that is no Python.
+        Name -> value, nested as in the file, with secrets masked; empty for a file that is no Python.
 
     Raises:
         OSError: It cannot be read.
@@ -19,13 +21,14 @@ def read_python_config(path: Path) -> dict[str, Any]:
         module = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
-    return {
+    settings = {
         target.id: _value(node.value)
         for node in module.body
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+    return dict(masked(settings))
 
 
 def _value(node: ast.expr) -> Any:

@@ -11,7 +11,6 @@ from otel_mmlog.cli.reporting.rank_times import RankTimes, rank_times
 from otel_mmlog.cli.showing.alerts import alerts_of
 from otel_mmlog.cli.showing.attempts import Attempt, attempts_of
 from otel_mmlog.cli.showing.summary import Summary, Wanted, mmengine_summary, summary_of
-from otel_mmlog.core.masking import masked
 from otel_mmlog.runs.config import flatten, read_config
 from otel_mmlog.runs.find import Run
 from otel_mmlog.runs.mmengine import MMEngineRun
@@ -91,5 +90,5 @@ def source_of(run: Run | MMEngineRun) -> Source:
 
 
 def _config_of(run: MMEngineRun) -> dict[str, Any]:
-    """The config that MMEngine has written, which masks nothing."""
-    return {} if run.config is None else flatten(masked(read_python_config(run.config)))
+    """The config that MMEngine has written."""
+    return {} if run.config is None else flatten(read_python_config(run.config))
