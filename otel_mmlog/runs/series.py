@@ -64,9 +64,10 @@ class Series:
         self.epochs.append(entry.epoch)
         self.attempts.append(entry.attempt)
 
-    def drop_from(self, step: int) -> None:
-        """Forget what lies at or behind a step: it was done again."""
-        self._keep([at < step for at in self.steps])
+    def drop_from(self, step: int, but_of: int | None = None) -> None:
+        """Forget what lies at or behind a step: it was done again, in one attempt or in that which is kept."""
+        pairs = zip(self.steps, self.attempts, strict=True)
+        self._keep([at < step or attempt == but_of for at, attempt in pairs])
 
     def keep_latest(self) -> None:
         """Forget what was logged of a step before the last time."""
@@ -107,13 +108,10 @@ class Splicing:
         carried: Mapping[str, Any] = {}
         if entry.mode == "train":
             last, self._last = self._last, entry
-            if (
-                last is None
-                or last.attempt < entry.attempt
-                or (_is_of_loop(entry) and entry.iter < last.iter)
-            ):
-                for series in self._found.values():
-                    series.drop_from(entry.iter)
+            if last is None or last.attempt < entry.attempt:
+                self._drop_from(entry.iter, but_of=entry.attempt)
+            elif entry.iter < last.iter and _is_of_loop(entry):
+                self._drop_from(entry.iter)
             elif entry.iter < last.iter:
                 carried = last.tags
         for tag, value in entry.tags.items():
@@ -129,6 +127,10 @@ class Splicing:
         for series in self._found.values():
             series.keep_latest()
         return {name: series for name, series in self._found.items() if series.steps}
+
+    def _drop_from(self, step: int, but_of: int | None = None) -> None:
+        for series in self._found.values():
+            series.drop_from(step, but_of)
 
 
 def wanted(patterns: Sequence[str]) -> Callable[[str], bool]:

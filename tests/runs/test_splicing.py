@@ -97,6 +97,17 @@ def test_loop_that_goes_back_does_again_what_is_behind(tmp_path: Path) -> None:
     assert pairs_of(tmp_path) == pairs_of(tmp_path, "val/acc") == [(5, 2.0), (10, 2.0)]
 
 
+def test_evaluation_before_the_first_step_of_an_attempt(tmp_path: Path) -> None:
+    """It is told, also where the attempt's first record of training is of the same step."""
+    file = RunFile(tmp_path)
+    for value in (1.0, 2.0):
+        file.start()
+        for step in (0, 5):
+            file.record(step, mode="val", acc=value)
+            file.record(step, loss=value)
+    assert pairs_of(tmp_path) == pairs_of(tmp_path, "val/acc") == [(0, 2.0), (5, 2.0)]
+
+
 def test_scalar_by_epoch_beside_one_by_iteration(tmp_path: Path) -> None:
     """A record that goes back to a step repeats what was logged at another one: of that step it says nothing."""
     file = RunFile(tmp_path)
