@@ -33,7 +33,7 @@ class _Due:
     Attributes:
         kind: ``"iter"`` or ``"epoch"``.
         progress: Where the run stands.
-        windows: See `LogProcessor.after_epoch`.
+        windows: See `LogProcessor.after_iter` and `after_epoch`.
         time_ns: When it was due, in Unix nanoseconds.
         memory_mib: Peak device memory, or None.
     """
@@ -193,6 +193,7 @@ class Emitter:
             due.progress,
             time_ns=due.time_ns,
             rank=self._rank,
+            windows=due.windows,
             memory_mib=due.memory_mib,
             on_error=self._note_rule,
         )

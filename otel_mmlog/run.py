@@ -232,8 +232,8 @@ class Run(RunBase):
         """
         checked = read_state(state)
         self._drain()
-        self._loops.restore(checked.epoch, checked.iteration)
         self.hub.load_state_dict(checked.hub)
+        self._loops.restore(checked.epoch, checked.iteration)
         if self._raw is not None:
             self._raw.skip_all()
 

@@ -68,6 +68,25 @@ def test_values_of_one_step_stay_in_its_record(make_run: MakeRun, tmp_path: Path
     assert found == [(1, 1), (2, 1), (2, 2), (8, 3), (9, 4)]
 
 
+def test_record_has_what_is_new(make_run: MakeRun, tmp_path: Path) -> None:
+    """A record shows no old value again; a rule sees the whole history where its scalar is new."""
+    rules = [{"data_src": "loss", "method_name": "max", "window_size": "global", "log_name": "highest"}]
+    with make_run(interval=1, custom_cfg=rules, mean_pattern="(?!)") as run:
+        run.log(loss=3, step=1)
+        run.log({"lr": 1, "val/acc": 1}, step=2)
+        run.log(loss=2)
+        for _ in run.train(range(1)):
+            run.log(loss=1)
+        run.log(lr=2, step=9)
+    found = [record["tags"] for record in records(tmp_path) if record["mode"] == "train"]
+    assert [tags for tags in found if "time" not in tags] == [
+        {"loss": 3, "highest": 3, "iter": 1},
+        {"lr": 1, "iter": 2},
+        {"loss": 2, "highest": 3, "iter": 3},
+        {"lr": 2, "iter": 9},
+    ]
+
+
 @pytest.mark.parametrize("step", ["x", 2.5, True, -1, [1]])
 def test_wrong_step(make_run: MakeRun, tmp_path: Path, step: Any) -> None:
     """A wrong step is told once and ignored: the call is the next iteration."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,7 @@ class LogProcessor(RunnerFace):
         time_ns: int,
         rank: int = 0,
         memory_mib: int | None = None,
+        windows: Mapping[str, int] | None = None,
         on_error: OnRuleError | None = None,
     ) -> Record:
         """The record at a log interval inside a loop.
@@ -53,12 +55,15 @@ class LogProcessor(RunnerFace):
             time_ns: Unix time in nanoseconds.
             rank: The rank that makes the record.
             memory_mib: Peak device memory, or None without a device.
+            windows: The full keys (``train/loss``) that the record is of; None: all, as mmengine's.
             on_error: Takes what a rule's statistic raises, which then costs its own tag; None: it is raised.
         """
         self._keep(hub, progress)
-        hierarchical = self.log_with_hierarchy
-        shown = self._iter_tags(hub, progress, on_error, hierarchical=False)
-        tags = self._iter_tags(hub, progress, on_error, hierarchical=True) if hierarchical else shown
+        hierarchical, scalars = self.log_with_hierarchy, hub.log_scalars
+        if windows is not None:
+            scalars = {key: history for key, history in scalars.items() if key in windows}
+        shown = self._iter_tags(scalars, progress, on_error, hierarchical=False)
+        tags = self._iter_tags(scalars, progress, on_error, hierarchical=True) if hierarchical else shown
         text = self._iter_text(progress, shown.values, tags.values, memory_mib)
         prefix = f"{progress.mode}/" if hierarchical else ""
         names = _line_order(tuple(tags.values), prefix)
@@ -118,10 +123,15 @@ class LogProcessor(RunnerFace):
             hub.keep_at_least(min(progress.batch_idx + 1, _KEPT_FOR_EPOCH))
 
     def _iter_tags(
-        self, hub: HubFace, progress: Progress, on_error: OnRuleError | None, *, hierarchical: bool
+        self,
+        scalars: Mapping[str, Any],
+        progress: Progress,
+        on_error: OnRuleError | None,
+        *,
+        hierarchical: bool,
     ) -> Tags:
         start = f"{progress.mode}/"
-        histories = mode_histories(hub.log_scalars, start, progress.mode, hierarchical=hierarchical)
+        histories = mode_histories(scalars, start, progress.mode, hierarchical=hierarchical)
         lengths = WindowLengths(progress.batch_idx + 1, progress.iter)
         prefix = start if hierarchical else ""
         return self._tags(histories, self.mode_rules[progress.mode], lengths, prefix, on_error)

@@ -97,10 +97,17 @@ class FollowedTraining:
         if self._train is not None:
             self._train.end_step()
 
-    def begin_eval(self, mode: Mode, length: int | None = None) -> None:
-        """Begin a validation or a test; the train step before it is over and logged."""
+    def begin_eval(self, mode: Mode, length: int | None = None, *, more_to_log: bool = False) -> None:
+        """Begin a validation or a test.
+
+        Args:
+            mode: Which.
+            length: Its batches, or None if unknown.
+            more_to_log: Whether more will be logged of the train step before it, whose record then waits for that.
+        """
         self.end_aside()
-        self.count_step()
+        if not more_to_log:
+            self.count_step()
         self._eval = self.run.drive(mode, length=length)
 
     def begin_eval_step(self) -> None:

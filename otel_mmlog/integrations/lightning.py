@@ -147,7 +147,7 @@ class MMLogCallback(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin a validation."""
         if not trainer.sanity_checking:
-            self._begin_eval("val", trainer.num_val_batches)
+            self._begin_eval("val", trainer.num_val_batches, ends_epoch=trainer.is_last_batch)
 
     @guarded
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -209,11 +209,12 @@ class MMLogCallback(Callback):
         self._end()
         self.held.close(exception)
 
-    def _begin_eval(self, mode: Mode, lengths: list[int | float]) -> None:
+    def _begin_eval(self, mode: Mode, lengths: list[int | float], *, ends_epoch: bool = False) -> None:
+        """Lightning logs means of an epoch behind the validation that ends it."""
         self.mode = mode
         if self.followed is None:
             self.followed = FollowedTraining(self.logger.experiment, None)
-        self.followed.begin_eval(mode, _whole(sum(lengths)))
+        self.followed.begin_eval(mode, _whole(sum(lengths)), more_to_log=ends_epoch)
 
     def _end(self) -> None:
         followed, self.followed = self.followed, None

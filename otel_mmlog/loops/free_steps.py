@@ -4,7 +4,7 @@ from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Mode, Progress
 from otel_mmlog.loops.position import Position
 from otel_mmlog.loops.state import LoopSink
-from otel_mmlog.loops.windows import new_values
+from otel_mmlog.loops.windows import Unshown, new_values
 
 
 class FreeSteps:
@@ -14,16 +14,25 @@ class FreeSteps:
         hub: Where the scalars are.
         sink: Takes the records.
         at: Where training stands; moved on.
+        unshown: Which train scalars are new.
         interval: Iterations from one record to the next.
         ignore_last: Whether the last, partial interval is left out.
     """
 
     def __init__(
-        self, hub: MessageHub, sink: LoopSink, at: Position, *, interval: int, ignore_last: bool
+        self,
+        hub: MessageHub,
+        sink: LoopSink,
+        at: Position,
+        unshown: Unshown,
+        *,
+        interval: int,
+        ignore_last: bool,
     ) -> None:
         self._hub = hub
         self._sink = sink
         self._at = at
+        self._unshown = unshown
         self._interval = interval
         self._ignore_last = ignore_last
         self._unreported = 0
@@ -83,6 +92,5 @@ class FreeSteps:
         self._unreported = 0
         at = self._at
         batch_idx = max(at.iter - 1, 0)
-        self._sink.emit(
-            "iter", Progress("train", by_epoch=False, epoch=at.epoch, iter=at.iter, batch_idx=batch_idx)
-        )
+        progress = Progress("train", by_epoch=False, epoch=at.epoch, iter=at.iter, batch_idx=batch_idx)
+        self._sink.emit("iter", progress, self._unshown.take())

@@ -11,7 +11,7 @@ from otel_mmlog.loops.position import Position
 from otel_mmlog.loops.reports import LoopReports
 from otel_mmlog.loops.sized_iterator import SizedIterator
 from otel_mmlog.loops.state import Batch, Loop, LoopSink, end_nothing, length_of
-from otel_mmlog.loops.windows import mode_totals
+from otel_mmlog.loops.windows import Unshown, mode_totals
 
 
 class Loops:
@@ -33,8 +33,11 @@ class Loops:
         self._sink = sink
         self._interval = interval
         self._ignore_last = ignore_last
-        self._free = FreeSteps(hub, sink, self._at, interval=interval, ignore_last=ignore_last)
-        self._reports = LoopReports(hub, sink, self._at)
+        self._unshown = Unshown(hub)
+        self._free = FreeSteps(
+            hub, sink, self._at, self._unshown, interval=interval, ignore_last=ignore_last
+        )
+        self._reports = LoopReports(hub, sink, self._at, self._unshown)
         self._active: list[Loop] = []
         self._summary: Loop | None = None
         self._last_train: Loop | None = None
@@ -85,7 +88,7 @@ class Loops:
         if mode == "train":
             self._at.go_to(start, epoch)
             self._at.begin_train(length, max_iters)
-        loop.interval = interval
+        loop.interval, loop.driven = interval, True
         return DrivenLoop(loop, end_batch=self._end_batch, end=self._end)
 
     def touch(self) -> None:
@@ -172,8 +175,9 @@ class Loops:
         return f"{state['epoch']} epochs" if whole else f"{state['iter']} iterations"
 
     def restore(self, epoch: int, iteration: int) -> None:
-        """Go on from what `state` returned."""
+        """Go on from what `state` returned, and what the hub held then."""
         self._at.restore(epoch, iteration)
+        self._unshown.skip()
 
     def _epochs(self, n: int, start: int | None) -> Generator[int, None, None]:
         first = self._at.begin_epochs(n, start)
@@ -294,6 +298,8 @@ class Loops:
         reported_once = loop.done > loop.unreported
         if loop.unreported and not (self._ignore_last and reported_once):
             self._report(loop)
+        if not loop.driven:
+            self._unshown.skip()
         self._sink.end_loop("train")
         self._last_train = loop
         if self._at.by_epoch:
@@ -315,3 +321,4 @@ class Loops:
         """Close a last record if something was logged behind the train loop and no other train record has it."""
         if self._logged_behind_train and self._last_train is not None:
             self._report(self._last_train)
+            self._unshown.skip()

@@ -4,7 +4,7 @@ from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.progress import Progress
 from otel_mmlog.loops.position import Position
 from otel_mmlog.loops.state import Loop, LoopSink
-from otel_mmlog.loops.windows import summary_windows
+from otel_mmlog.loops.windows import Unshown, summary_windows
 
 
 class LoopReports:
@@ -14,12 +14,14 @@ class LoopReports:
         hub: Where the scalars are.
         sink: Takes the records.
         at: Where training stands.
+        unshown: Which train scalars are new.
     """
 
-    def __init__(self, hub: MessageHub, sink: LoopSink, at: Position) -> None:
+    def __init__(self, hub: MessageHub, sink: LoopSink, at: Position, unshown: Unshown) -> None:
         self._hub = hub
         self._sink = sink
         self._at = at
+        self._unshown = unshown
         self._time_sum_s = 0.0
         self._timed = 0
 
@@ -31,7 +33,8 @@ class LoopReports:
     def report(self, loop: Loop, *, in_train: bool) -> None:
         """Close the record of a train loop's interval; `in_train` is False where the loop is over."""
         loop.unreported = 0
-        self._sink.emit("iter", self._progress(loop, in_train=in_train, eta_s=self._eta_s()))
+        windows = self._unshown.take() if loop.driven else None
+        self._sink.emit("iter", self._progress(loop, in_train=in_train, eta_s=self._eta_s()), windows)
 
     def sum_up(self, loop: Loop, *, in_train: bool) -> None:
         """Close the record of a whole val or test loop; `in_train` says whether a train loop runs around it."""

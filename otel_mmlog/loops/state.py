@@ -55,6 +55,8 @@ class Loop:
         elapsed_s: What the current iteration took, where its work is over but scalars may still come; None if it runs.
         idle: Whether it is between two iterations: what is logged belongs to the one before, which is counted.
         interval: Train iterations from one record to the next, or None for the run's.
+        driven: Whether a framework runs it, which logs what it wants to be in a record: others are MMEngine's, which
+            have the latest value of every scalar.
         data_time_key: The hub's name of what batches take to arrive.
         time_key: The hub's name of what iterations take.
     """
@@ -76,6 +78,7 @@ class Loop:
     elapsed_s: float | None = None
     idle: bool = False
     interval: int | None = None
+    driven: bool = False
     data_time_key: str = field(init=False)
     time_key: str = field(init=False)
 

@@ -17,6 +17,28 @@ def new_values(hub: MessageHub, mode: Mode, totals: dict[str, int]) -> dict[str,
     return {name: window for name, window in windows.items() if window}
 
 
+class Unshown:
+    """Which train scalars are new: what a script or a framework logs is in one record, that of its own step.
+
+    Args:
+        hub: Where the scalars are.
+    """
+
+    def __init__(self, hub: MessageHub) -> None:
+        self._hub = hub
+        self._totals: dict[str, int] = {}
+
+    def take(self) -> dict[str, int]:
+        """How many values came of each since the last call."""
+        windows = new_values(self._hub, "train", self._totals)
+        self.skip()
+        return windows
+
+    def skip(self) -> None:
+        """Take all that the hub holds as shown."""
+        self._totals = mode_totals(self._hub, "train")
+
+
 def summary_windows(hub: MessageHub, loop: Loop) -> dict[str, int]:
     """How many of each history's latest values the summary of a loop is made of.
 
