@@ -9,11 +9,12 @@ from otel_mmlog.loops.told import TellOnce
 tell = TellOnce(logging.getLogger("otel_mmlog").warning)
 
 
-def unkept(name: str) -> Callable[..., None]:
-    """Return a function that takes anything, does nothing, and tells so once."""
+def unkept(name: str, result: Any = None) -> Callable[..., Any]:
+    """Return a function that takes anything, does nothing but return `result`, and tells so once."""
 
-    def call(*_args: Any, **_kwargs: Any) -> None:
+    def call(*_args: Any, **_kwargs: Any) -> Any:
         tell(name, f"{name} does nothing here: a run keeps scalars, texts and settings")
+        return result
 
     return call
 
@@ -27,4 +28,4 @@ class Unkept:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return unkept(f"{type(self).__name__}.{name}")
+        return unkept(f"{type(self).__name__}.{name}", self)

@@ -34,9 +34,7 @@ class Loops:
         self._interval = interval
         self._ignore_last = ignore_last
         self._unshown = Unshown(hub)
-        self._free = FreeSteps(
-            hub, sink, self._at, self._unshown, interval=interval, ignore_last=ignore_last
-        )
+        self._free = FreeSteps(hub, sink, self._at, self._unshown, interval=interval, ignore_last=ignore_last)
         self._reports = LoopReports(hub, sink, self._at, self._unshown)
         self._active: list[Loop] = []
         self._summary: Loop | None = None

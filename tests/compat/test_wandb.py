@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from otel_mmlog import ConfigError
@@ -54,6 +55,82 @@ def test_steps(tmp_path: Path) -> None:
     assert records(tmp_path)[1]["tags"] == {"loss": 2, "lr": 3, "iter": 9}
 
 
+def test_resume(tmp_path: Path) -> None:
+    """A run that is resumed goes on behind its last step, by its id or as the folder's latest."""
+    for resume, run_id in (("allow", "one"), ("must", "one"), (True, None), (None, "two"), ("allow", "one")):
+        with begin(tmp_path, resume=resume, id=run_id) as run:
+            assert run.resumed == (run.starting_step > 0)
+            for value in range(2):
+                run.log({"loss": value})
+            run.log({"text": "a line behind the last record"})
+    found = [(each["run_id"], each["attempt"], each["iter"]) for each in records(tmp_path)]
+    assert found == [
+        *[("one", start // 2, start + step) for start in (0, 2, 4) for step in (1, 2)],
+        *[("two", 0, step) for step in (1, 2)],
+        *[("one", 3, 6 + step) for step in (1, 2)],
+    ]
+    assert not [line["event"] for line in events(tmp_path) if line["level"] == "WARNING"]
+
+
+@pytest.mark.parametrize("resume", ["must", "sometimes", "never"])
+def test_what_cannot_be_resumed(tmp_path: Path, resume: str) -> None:
+    """It is refused before anything is opened, and told what to do."""
+    if resume == "never":
+        begin(tmp_path, id="one").finish()
+    before = list(tmp_path.iterdir())
+    with pytest.raises(wandb.errors.UsageError, match=f'(?s)"{resume}"|sometimes.*"allow"'):
+        begin(tmp_path, resume=resume, id="one")
+    assert list(tmp_path.iterdir()) == before
+    assert wandb.run is None
+
+
+def test_second_init(tmp_path: Path) -> None:
+    """It returns the run that is open, unless that is to be finished."""
+    run = begin(tmp_path)
+    assert begin(tmp_path, name="other") is run
+    other = begin(tmp_path, reinit=True)
+    assert other is not run
+    assert run.closed
+    run.log({"loss": 1})
+    other.finish()
+    assert not records(tmp_path)
+
+
+def test_what_wandb_has(tmp_path: Path) -> None:
+    """What a script names of wandb is there: its classes, exceptions, and functions that have nothing to do."""
+    assert wandb.login(key="any") is True
+    assert wandb.setup() is None
+    assert isinstance(wandb.Image([[0]]), wandb.Image)
+    assert not isinstance(wandb.Table(), wandb.Image)
+    assert issubclass(wandb.errors.CommError, wandb.Error)
+    assert len(wandb.util.generate_id()) == 8
+    with begin(tmp_path, settings=wandb.Settings(name="ignored")) as run:
+        wandb.config.setdefaults({"lr": 1})
+        wandb.alert(title="high", text="loss", level=wandb.AlertLevel.WARN)
+        run.log({"chart": wandb.plot.line(None, "x", "y"), "loss": np.float32(1)}, step=np.int64(4))
+        artifact = wandb.Artifact("a", type="model")
+        assert run.log_artifact(artifact).wait().name
+        with pytest.raises(wandb.errors.UsageError, match=r"wandb\.use_artifact asks .* keep the file"):
+            run.use_artifact("a:latest")
+    with pytest.raises(wandb.errors.UsageError, match=r"wandb\.Api asks .*`otel-mmlog show`"):
+        wandb.Api()
+    assert records(tmp_path)[0]["tags"] == {"loss": 1, "iter": 4}
+    (alert,) = [line for line in events(tmp_path) if line["event"] == "high"]
+    assert (alert["level"], alert["text"]) == ("WARNING", "loss")
+
+
+def test_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """wandb's own variables stand in for arguments that are not given."""
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_NAME", "tmp")
+    monkeypatch.setenv("WANDB_RUN_ID", "mine")
+    with wandb.init(console=False) as run:
+        assert (run.id, run.dir) == ("mine", str(tmp_path / "tmp"))
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    with wandb.init() as run:
+        assert run.disabled
+
+
 def test_what_is_not_kept_is_told_once(tmp_path: Path) -> None:
     """Pictures and the like are left out, and cost the rest nothing."""
     run = begin(tmp_path)
@@ -89,8 +166,9 @@ def test_disabled(tmp_path: Path) -> None:
     """A run that is disabled takes everything, and writes nothing."""
     run = begin(tmp_path, mode="disabled", config={"lr": 1})
     wandb.log({"loss": 1})
-    assert (run.config.lr, run.id, run.step) == (1, None, 1)
+    assert (run.config.lr, run.id, run.step, run.summary["loss"]) == (1, "disabled", 1, 1)
     wandb.finish()
+    assert Path(str(run.dir)).is_dir()
     assert not list(tmp_path.iterdir())
 
 
@@ -135,13 +213,8 @@ def test_config_that_is_no_mapping(tmp_path: Path, config: Any) -> None:
 def test_fault_of_init_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was opened does not stay open behind an ``init`` that raises."""
 
-    def fail(*args: Any, **kwargs: Any) -> None:
-        _open(*args, **kwargs)
-        raise RuntimeError("mine")
-
-    _open = wandb._open
-    monkeypatch.setattr(wandb, "_open", fail)
-    with pytest.raises(RuntimeError, match="mine"):
+    monkeypatch.setattr(wandb, "Run", lambda *_args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
         begin(tmp_path)
     assert not wandb.run
     assert [line["status"] for line in json_lines(tmp_path / "tmp.jsonl") if "status" in line] == ["failed"]

@@ -19,9 +19,16 @@ class Values(dict[str, Any]):
 
     def update(self, *args: Any, allow_val_change: bool | None = None, **values: Any) -> None:  # noqa: ARG002
         """Put in values, of a mapping or a namespace."""
-        super().update(
-            *[vars(each) if isinstance(each, argparse.Namespace) else each for each in args], **values
-        )
+        super().update(*map(_mapping, args), **values)
+
+    def setdefaults(self, values: Any) -> None:
+        """Put in the values of a mapping or a namespace whose names are not there."""
+        for name, value in _mapping(values).items():
+            self.setdefault(name, value)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The values in a plain dict."""
+        return dict(self)
 
 
 def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -33,3 +40,7 @@ def flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             names[f"{prefix}{name}"] = value
     return names
+
+
+def _mapping(values: Any) -> Any:
+    return vars(values) if isinstance(values, argparse.Namespace) else values

@@ -1,0 +1,159 @@
+"""What ``wandb.init`` returns."""
+
+import contextlib
+import operator
+import tempfile
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+import otel_mmlog
+from otel_mmlog.compat.unkept import Unkept, tell
+from otel_mmlog.compat.wandb.absent import find_absent
+from otel_mmlog.compat.wandb.resume import first_step
+from otel_mmlog.compat.wandb.values import Values, flat
+from otel_mmlog.core.shown import shown
+from otel_mmlog.integrations.held_run import HeldRun
+from otel_mmlog.integrations.names import translated_all
+
+_LEVELS = {"INFO": "info", "WARN": "warning", "ERROR": "error"}
+
+
+class Run:
+    """A run as wandb has it.
+
+    Attributes:
+        name: The experiment's.
+        id: The run's.
+        project: As it was given, as are `entity`, `group`, `job_type`, `notes` and `tags`.
+        dir: Folder of everything the run writes.
+        config: The run's settings.
+        summary: The latest numbers and texts by name, and what is put in.
+        step: How many steps are over.
+        starting_step: How many were over when it was resumed.
+        resumed: Whether it goes on with an earlier one.
+        disabled: Whether it does nothing.
+        url: None.
+    """
+
+    url = project_url = sweep_id = sweep_url = None
+    offline = True
+
+    def __init__(self, held: HeldRun | None, run: otel_mmlog.Run | None, name: str, named: Values) -> None:
+        self._held = held
+        self._run = run
+        self._closed = False
+        self.name, self.project, self.entity = name, named.get("project"), named.get("entity")
+        self.group, self.job_type = named.get("group"), named.get("job_type")
+        self.notes, self.tags = named.get("notes"), tuple(named.get("tags") or ())
+        self.disabled = run is None
+        self.id = "disabled" if run is None else run.run_id
+        self.dir = tempfile.gettempdir() if run is None else str(run.work_dir)
+        self.start_time = time.time()
+        self.resumed = run is not None and held is not None and held.is_own and run.attempt > 0
+        self.starting_step = 0 if run is None else first_step(run, resumed=self.resumed)
+        self.step = self.starting_step
+        self.config = Values({} if run is None else run.config)
+        self.summary = Values()
+        self._pending: dict[str, Any] = {}
+        if run is not None:
+            run.config = self.config
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._end(error)
+
+    def __getattr__(self, name: str) -> Any:
+        absent = find_absent(name)
+        if absent is None:
+            raise AttributeError(f"a run of otel_mmlog.compat.wandb has no {name!r}")
+        return absent
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is finished, by `finish` or since its run is closed."""
+        return self._closed or (self._run is not None and self._run.closed)
+
+    @property
+    def path(self) -> str:
+        """Entity, project and id."""
+        return "/".join(str(each) for each in (self.entity, self.project, self.id) if each)
+
+    def log(
+        self,
+        data: Mapping[str, Any] | None,
+        step: int | None = None,
+        commit: bool | None = None,  # noqa: FBT001 - wandb's
+        **_kwargs: Any,
+    ) -> None:
+        """Log scalars; texts become a line, and nested mappings names with slashes.
+
+        Args:
+            data: Name -> value; anything else is told once, and left out.
+            step: The iteration; None for the next.
+            commit: False to let the next call go on with this one's iteration.
+        """
+        try:
+            self._log(data, step, commits=commit is not False)
+        except Exception as error:  # noqa: BLE001 - counted and told
+            if self._held is not None:
+                self._held.note("wandb.log", error)
+
+    def alert(self, title: str, text: str, level: Any = None, wait_duration: Any = None) -> None:  # noqa: ARG002
+        """Write a line: nobody is sent a message."""
+        if self._run is not None:
+            method = _LEVELS.get(str(getattr(level, "value", level)).upper(), "info")
+            getattr(self._run.logger, method)(str(title), text=str(text))
+
+    def finish(self, exit_code: int | None = None, **_kwargs: Any) -> None:
+        """End the run; an exit code other than 0 says that it has failed."""
+        self._end(SystemExit(exit_code) if exit_code else None)
+
+    def _log(self, data: Any, step: Any, *, commits: bool) -> None:
+        if not isinstance(data, Mapping):
+            raise TypeError(f"it takes a mapping, not {shown(data)}")
+        self._pending.update(flat(data))
+        if step is not None:
+            with contextlib.suppress(TypeError):  # the run tells of a step that is none
+                step = self.step = operator.index(step)
+        if not commits:
+            return
+        values, self._pending = self._pending, {}
+        if step is None:
+            step = self.step + 1 if self.resumed and self.step == self.starting_step else None
+            self.step += 1
+        self._write(values, step)
+
+    def _write(self, values: Mapping[str, Any], step: Any) -> None:
+        for name in [name for name, value in values.items() if isinstance(value, Unkept)]:
+            tell(f"value {name}", f"wandb.log: {name!r} is left out: a run keeps scalars and texts")
+        kept = {str(name): value for name, value in values.items() if not isinstance(value, Unkept)}
+        texts = {name: value for name, value in kept.items() if isinstance(value, str)}
+        scalars = {name: value for name, value in kept.items() if name not in texts and name != "epoch"}
+        self.summary.update(
+            {name: value for name, value in kept.items() if isinstance(value, (int, float, str, np.number))}
+        )
+        if self._run is None:
+            return
+        for name, text in texts.items():
+            self._run.logger.info(name, text=text)
+        if scalars:
+            self._run.log(translated_all(scalars, "train"), step=step)
+
+    def _end(self, error: BaseException | None) -> None:
+        if self.closed:
+            return
+        if self._pending:
+            self.log({})
+        self._closed = True
+        if self._run is not None and self._held is not None:
+            if self.summary:
+                self._run.logger.info("Summary", summary=dict(self.summary))
+            self._held.close(error)
