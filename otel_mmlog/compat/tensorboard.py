@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from otel_mmlog.compat.unkept import unkept
+from otel_mmlog.compat.unkept import tell, unkept
 from otel_mmlog.core.progress import Mode
 from otel_mmlog.integrations.held_run import AS_LOGGED, HeldRun, guarded, name_of
 from otel_mmlog.integrations.names import mode_named, translated_all
 from otel_mmlog.run import Run
 
 _writers: "list[SummaryWriter]" = []
+_prefixes: WeakKeyDictionary[Run, dict[str, Path]] = WeakKeyDictionary()
 _ABOUT_FILES = ("purge_step", "max_queue", "flush_secs", "filename_suffix")
 
 
@@ -25,7 +27,8 @@ class SummaryWriter:
     Args:
         log_dir: The ``work_dir``, whose name names the files; None for ``work_dirs/tensorboard``. A folder called
             ``train``, ``val`` or ``test`` says which loop the writer's scalars are of, and that above it is meant.
-            The name of another folder than the first writer's is put before the tags.
+            The name of another folder than the first writer's is put before the tags, with those above it where
+            two have one name.
         comment: Behind the name of the files, where there is no folder.
         **options: Arguments of `otel_mmlog.init`; those of TensorBoard's about its files are not looked at.
 
@@ -36,20 +39,16 @@ class SummaryWriter:
     def __init__(
         self, log_dir: str | os.PathLike[str] | None = None, comment: str = "", *_args: Any, **options: Any
     ) -> None:
-        self.log_dir = log_dir
         self._step: int | None = None
         named = mode_named(name_of(log_dir, ""))
         self._mode: Mode = named or "train"
-        if log_dir is not None and named is not None:
-            log_dir = Path(log_dir).absolute().parent
+        self._folder = None if log_dir is None else Path(log_dir)
+        if self._folder is not None and named is not None:
+            self._folder = self._folder.absolute().parent
+        self._name = name_of(self._folder, f"tensorboard{comment}")
         self.held = HeldRun(None, {name: options[name] for name in options if name not in _ABOUT_FILES})
-        defaults = {"by_epoch": False, "interval": 1, "mean_pattern": AS_LOGGED, "work_dir": log_dir}
-        self._run = self.held.get(name_of(log_dir, f"tensorboard{comment}"), **defaults)
-        others = self._others()
-        folder = None if log_dir is None else Path(log_dir).absolute()
-        self._first: Path | None = others[0]._first if others else folder
-        self._prefix = "" if folder is None or folder == self._first else f"{folder.name}/"
-        _writers.append(self)
+        self._run = self._join()
+        self.log_dir = os.fspath(log_dir or self._run.work_dir)
 
     def __enter__(self) -> "SummaryWriter":
         return self
@@ -71,56 +70,105 @@ class SummaryWriter:
 
     def get_logdir(self) -> str:
         """The folder of the run."""
-        return os.fspath(self.log_dir or self._run.work_dir)
+        return self.log_dir
 
     def add_scalar(
-        self, tag: str, scalar_value: Any, global_step: int | None = None, *_args: Any, **_kw: Any
+        self,
+        tag: str,
+        scalar_value: Any,
+        global_step: float | None = None,
+        walltime: float | None = None,
+        **_options: Any,
     ) -> None:
         """Log one scalar; those of one step, one after the other, are one record."""
-        self._log({tag: scalar_value}, global_step)
-
-    def add_scalars(
-        self, main_tag: str, tag_scalar_dict: Mapping[str, Any], global_step: int | None = None, *_args: Any
-    ) -> None:
-        """Log scalars as ``main_tag/tag``."""
-        self._log({f"{main_tag}/{tag}": value for tag, value in tag_scalar_dict.items()}, global_step)
+        self._log({tag: scalar_value}, global_step, walltime)
 
     @guarded
-    def add_text(self, tag: str, text_string: str, global_step: int | None = None, *_args: Any) -> None:
+    def add_scalars(
+        self,
+        main_tag: str,
+        tag_scalar_dict: Mapping[str, Any],
+        global_step: float | None = None,
+        walltime: float | None = None,
+    ) -> None:
+        """Log scalars as ``main_tag/tag``."""
+        scalars = {f"{main_tag}/{tag}": value for tag, value in tag_scalar_dict.items()}
+        self._log(scalars, global_step, walltime)
+
+    @guarded
+    def add_text(
+        self, tag: str, text_string: str, global_step: float | None = None, walltime: float | None = None
+    ) -> None:
         """Log a text as a line."""
-        self._run.logger.info(str(tag), text=text_string, step=global_step)
+        self._note_time(walltime)
+        self._opened().logger.info(str(tag), text=text_string, step=_whole(global_step))
 
     @guarded
     def add_hparams(
-        self, hparam_dict: Mapping[str, Any], metric_dict: Mapping[str, Any], *_args: Any, **kwargs: Any
+        self,
+        hparam_dict: Mapping[str, Any],
+        metric_dict: Mapping[str, Any],
+        hparam_domain_discrete: Any = None,  # noqa: ARG002 - TensorBoard's
+        run_name: str | None = None,  # noqa: ARG002 - TensorBoard's
+        global_step: float | None = None,
     ) -> None:
-        """Put hyperparameters into the run's config, and log their metrics."""
-        self._run.config.update(hparam_dict)
-        self._log(metric_dict, kwargs.get("global_step", self._step))
+        """Put hyperparameters into the run's config, and log their metrics, by default at the latest step."""
+        self._opened().config.update(hparam_dict)
+        self._log(metric_dict, self._step if global_step is None else global_step)
 
     def flush(self) -> None:
         """Do nothing: lines are on disk already."""
 
     def close(self) -> None:
-        """End the run, if it is of a writer and no other writer is open."""
+        """End the run, if it is of a writer and no other writer is open; what is added later is its next attempt."""
         self._end(None)
 
     @guarded
-    def _log(self, scalars: Mapping[str, Any], step: int | None) -> None:
-        self._step = step
+    def _log(self, scalars: Mapping[str, Any], step: float | None, walltime: float | None = None) -> None:
+        self._note_time(walltime)
+        self._step = _whole(step)
         named = translated_all(scalars, self._mode)
+        run = self._opened()
         if self._prefix:
             named = {name.replace("/", f"/{self._prefix}", 1): value for name, value in named.items()}
-        self._run.log(named, step=step)
+        run.log(named, step=self._step if run.takes_steps else None)
 
-    def _others(self) -> "list[SummaryWriter]":
-        return [writer for writer in _writers if writer.run is self._run and writer is not self]
+    def _note_time(self, walltime: float | None) -> None:
+        if walltime is not None:
+            tell("walltime", "SummaryWriter: walltime does nothing here: a record has the time it is made at")
+
+    def _opened(self) -> Run:
+        """The run, opened again if the writer was closed."""
+        if self not in _writers:
+            self._run = self._join(resume=True)
+        return self._run
+
+    def _join(self, **defaults: Any) -> Run:
+        defaults.update(by_epoch=False, interval=1, mean_pattern=AS_LOGGED, work_dir=self._folder)
+        run = self.held.get(self._name, **defaults)
+        self._prefix = _prefix((self._folder or run.work_dir).absolute(), _prefixes.setdefault(run, {}))
+        _writers.append(self)
+        return run
 
     def _end(self, error: BaseException | None) -> None:
         if self in _writers:
             _writers.remove(self)
-        others = self._others()
+        others = [writer for writer in _writers if writer.run is self._run]
         if not others:
             self.held.close(error)
         elif self.held.is_own:
             others[0].held.take_over(self.held)
+
+
+def _prefix(folder: Path, taken: dict[str, Path]) -> str:
+    """What goes before a folder's tags: nothing for the first, for others as much of its path as tells it apart."""
+    for depth in range(len(folder.parts)):
+        prefix = "".join(f"{part}/" for part in folder.parts[len(folder.parts) - depth :])
+        if taken.setdefault(prefix, folder) == folder:
+            break
+    return prefix
+
+
+def _whole(step: Any) -> int | None:
+    """A step as TensorBoard takes it."""
+    return None if step is None else int(step)

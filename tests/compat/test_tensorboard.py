@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from otel_mmlog.compat import unkept
@@ -60,7 +61,7 @@ def test_writers_share_a_run(tmp_path: Path) -> None:
 
 def test_writers_of_other_folders_keep_their_tags_apart(tmp_path: Path) -> None:
     """The second's folder is in its tags, behind the loop; a third in the first's folder has those of the first."""
-    boards = [writer(tmp_path / name) for name in ("tmp", "b/val", "tmp")]
+    boards = [writer(tmp_path / name) for name in ("tmp", "b/val", "tmp", "c/b/val")]
     for value, board in enumerate(boards):
         board.add_scalar("loss", value, 1)
         board.add_scalar("val/acc", value, 1)
@@ -71,6 +72,8 @@ def test_writers_of_other_folders_keep_their_tags_apart(tmp_path: Path) -> None:
         "acc",
         "b/loss",
         "b/acc",
+        "c/b/loss",
+        "c/b/acc",
         "iter",
     }
     assert {name for mode, tags in found if mode == "train" for name in tags} == {"loss", "iter"}
@@ -86,16 +89,41 @@ def test_next_writer_begins_a_run(tmp_path: Path) -> None:
     assert (tmp_path / "b" / "b.jsonl").is_file()
 
 
+def test_steps_are_cut_to_whole_numbers(tmp_path: Path) -> None:
+    """As TensorBoard does it with all that ``int`` takes."""
+    steps: list[Any] = [1.75, np.float32(2.5), "3", True]
+    with writer(tmp_path) as board:
+        for step in steps:
+            board.add_scalar("loss", 1, step)
+        board.add_scalar("loss", 1, float("nan"))
+    assert [record["iter"] for record in records(tmp_path, tmp_path.name)] == [1, 2, 3, 1]
+    told = [line["event"] for line in events(tmp_path, tmp_path.name) if line["level"] == "WARNING"]
+    assert len(told) == 1
+
+
+def test_closed_writer_is_opened_again(tmp_path: Path) -> None:
+    """What is added behind ``close`` is the next attempt of the same run, as TensorBoard begins a next file."""
+    folder = tmp_path / "tmp"
+    board = writer(folder)
+    for step in (1, 2):
+        board.add_scalar("loss", step, step)
+        board.close()
+    found = records(folder)
+    assert [(each["attempt"], each["iter"]) for each in found] == [(0, 1), (1, 2)]
+    assert len({each["run_id"] for each in found}) == 1
+
+
 def test_what_is_not_kept_is_told_once(tmp_path: Path) -> None:
     """Pictures and the like are told of by name, and other attributes do not exist."""
     folder = tmp_path / "tmp"
     with writer(folder) as board:
         for _ in range(2):
             board.add_image("x", [[0]], 1)
+            board.add_scalar("loss", 1, 1, walltime=3.0)
         with pytest.raises(AttributeError, match="remove"):
             board.remove()
     told = [line["event"] for line in events(folder) if line["level"] == "WARNING"]
-    assert [line.partition(" ")[0] for line in told] == ["SummaryWriter.add_image"]
+    assert [line.partition(" ")[0] for line in told] == ["SummaryWriter.add_image", "SummaryWriter:"]
 
 
 def test_exception_fails_the_run(tmp_path: Path) -> None:
@@ -116,4 +144,5 @@ def test_open_run_is_used(make_run: MakeRun, tmp_path: Path) -> None:
     board.close()
     assert not run.closed
     run.close()
+    assert not [line for line in events(tmp_path) if line["level"] == "WARNING"]
     assert headers(tmp_path) == ["Epoch(train) [1][1/2]", "Epoch(train) [1][2/2]"]

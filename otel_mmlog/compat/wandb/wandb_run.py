@@ -145,7 +145,7 @@ class Run:
         for name, text in texts.items():
             self._run.logger.info(name, text=text)
         if scalars:
-            self._run.log(translated_all(scalars, "train"), step=step)
+            self._run.log(translated_all(scalars, "train"), step=step if self._run.takes_steps else None)
 
     def _end(self, error: BaseException | None) -> None:
         if self.closed:
