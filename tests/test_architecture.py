@@ -39,6 +39,7 @@ FRAMEWORKS = (
     "lightning",
     "accelerate",
     "ignite",
+    "xgboost",
     "IPython",
     "ipykernel",
 )
