@@ -33,6 +33,7 @@ class Standing:
         last: The last record of any loop.
         train: The last record of a train loop.
         metrics: The last summary of a val or test loop.
+        values: Mode -> the latest value of each tag: a record need not have all.
         counts: Level -> how many events.
     """
 
@@ -46,15 +47,20 @@ class Standing:
     last: Record | None = None
     train: Record | None = None
     metrics: Record | None = None
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: Mapping[int, int] = field(default_factory=dict)
 
     def take(self, record: Record) -> None:
         """Go on to a record."""
         self.last = record
-        if record.progress.mode == "train":
+        mode = record.progress.mode
+        if mode == "train":
             self.train = record
         elif record.kind == "epoch":
             self.metrics = record
+        else:
+            return
+        self.values.setdefault(mode, {}).update(record.tags)
 
 
 def short_line(standing: Standing) -> str:
@@ -102,9 +108,10 @@ def _rows(standing: Standing) -> Iterator[tuple[str, str]]:
     if standing.last is not None:
         yield "position", ", ".join(_position(standing))
     if standing.train is not None:
-        yield "train", _values(standing.train.tags)
+        yield "train", _values(standing.values["train"])
     if standing.metrics is not None:
-        yield standing.metrics.progress.mode, _values(standing.metrics.tags)
+        mode = standing.metrics.progress.mode
+        yield mode, _values(standing.values[mode])
     yield "lines", _counts(standing.counts)
     yield "files", " ".join(str(path) for path in standing.files) or "none on this rank"
 

@@ -31,7 +31,7 @@ def test_a_run_that_begins() -> None:
 
 
 def test_the_position_is_that_of_training() -> None:
-    """A val loop is shown behind the place in training; its summary is a row of its own."""
+    """A val loop is shown behind the place in training; its summary is a row of its own; old values stay."""
     standing = make()
     standing.take(record("train", loader_len=20, max_epochs=3, eta_s=61.0))
     assert done(standing) == 0.5
@@ -40,8 +40,9 @@ def test_the_position_is_that_of_training() -> None:
     assert short_line(standing).endswith("iteration 30/60, val 10/40, eta 0:00:02 of val")
     standing.take(record("val", "epoch", {"epoch": 2, "iter": 30, "acc": 0.5}))
     assert short_line(standing).endswith("iteration 30/60, eta 0:01:01")
+    standing.take(record("train", tags={"lr": 0.5}))
     standing.counts = {30: 2, 40: 1, 50: 1}
-    assert "train: loss 0.125; val: acc 0.5; lines: 2 WARNING, 2 ERROR" in text_block(standing)
+    assert "train: loss 0.125  lr 0.5; val: acc 0.5; lines: 2 WARNING, 2 ERROR" in text_block(standing)
 
 
 @pytest.mark.parametrize(
