@@ -9,6 +9,7 @@ import struct
 import sys
 import time
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import otel_mmlog
@@ -37,6 +38,7 @@ def main() -> None:
         "tmp", work_dir=work_dir, by_epoch=False, interval=INTERVAL, console=False, resume=True
     )
     around = ExitStack()
+    marks_s = [begun_s]
     for step in run.train(range(steps)):
         time.sleep(STEP_S)
         run.log(loss=float(step), step_number=step)
@@ -46,6 +48,8 @@ def main() -> None:
             set_clock(clock, *changes[str(step)])
         if str(step - 10) in changes:
             around.close()
+        if step % INTERVAL == 0:
+            marks_s.append(time.monotonic())
         if step % 20 == 0:
             run.logger.info(f"at {step}", step=step)
     trained_s = time.monotonic() - begun_s
@@ -57,6 +61,7 @@ def main() -> None:
         "complete": complete,
         "close_s": close_s,
         "trained_s": trained_s,
+        "longest_interval_s": max(later - earlier for earlier, later in pairwise(marks_s)),
         "segments": stats.segments,
         "produced": stats.produced,
         "refused": [[signal, reason, count] for (signal, reason), count in stats.refused.items()],

@@ -52,7 +52,7 @@ def changed(
         sums, wrong = balance(closed, taken(receiver), on_disk(()))
         wrong += unless(closed.complete, "close gave up")
         wrong += unless(
-            said["segments"] >= int(said["trained_s"] / (SEGMENT_AGE_S + 0.3)),
+            said["segments"] >= int(said["trained_s"] / (SEGMENT_AGE_S + said["longest_interval_s"] + 0.1)),
             f"{said['segments']} segments in {said['trained_s']:.1f} s",
         )
         wrong += wrong_records(receiver.logs(), STEPS, STEP_S, said["trained_s"])
