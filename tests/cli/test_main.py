@@ -1,4 +1,4 @@
-"""What all commands share: unexpected errors, Ctrl-C, readers that go away, completion; and the demo."""
+"""What all commands share: unexpected errors, signals, readers that go away, completion; and the demo."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from otel_mmlog.cli.main import main
 from otel_mmlog.runs.find import find_runs
 from tests.cli.conftest import MakeJournal
 from tests.journals import read_journals
-from tests.processes import environment
+from tests.processes import environment, run_python
 
 
 def start(*arguments: object, stdout: int) -> "subprocess.Popen[bytes]":
@@ -102,16 +102,42 @@ def test_demo_trains_two_ranks(tmp_path: Path) -> None:
     assert losses[0][-1] < losses[0][0]
 
 
-def test_ctrl_c_ends_the_demo(tmp_path: Path) -> None:
-    """Nothing is said and no process is left: 130 is the exit code."""
+BEFORE = """
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "click":
+            os.kill(os.getpid(), number)
+sys.meta_path.insert(0, Finder())
+main()
+"""
+BEHIND = """
+try:
+    main()
+finally:
+    os.kill(os.getpid(), number)
+"""
+
+
+@pytest.mark.parametrize("when", [BEFORE, BEHIND])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_while_modules_come_and_go(when: str, number: signal.Signals) -> None:
+    """Also then the program dies of a signal as any other does, and prints no traceback."""
+    source = f"import os, sys\nfrom otel_mmlog.cli.entry import main\nsys.argv = ['', '-h']\nnumber = {number:d}\n"
+    found = run_python(source + when)
+    assert (found.returncode, found.stderr) == (-number, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_the_demo(tmp_path: Path, number: signal.Signals) -> None:
+    """Nothing is said and no process is left; it dies of the signal, so that a shell's loop ends too."""
     work_dir = tmp_path / "demo"
     process = start("demo", "--work-dir", work_dir, "--epochs", 1000, stdout=subprocess.PIPE)
     deadline = time.monotonic() + 30
     while not (work_dir / "demo_rank1.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == -number
     assert errors == b""
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert not [line for line in listing.splitlines() if str(work_dir) in line]
