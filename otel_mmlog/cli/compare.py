@@ -42,7 +42,7 @@ from otel_mmlog.runs.sources import Source
 def compare(
     a: Path, b: Path, metrics: tuple[str, ...], tolerance: str | None, how: How | None, *, is_json: bool
 ) -> None:
-    """Set the runs A and B side by side: in which settings they differ, and what came of it.
+    """Set the runs A and B side by side: settings and results.
 
     A and B are work_dirs or files of runs; of several runs in one the newest counts. The exit code is 1 if B is worse
     in a --metric than A by more than the tolerance, where NaN is worse than any number; 2 if A or B has no such metric.

@@ -11,15 +11,16 @@ _VARIABLE = "_OTEL_MMLOG_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print a script with which SHELL completes otel-mmlog's commands, options and files.
+    """Print a script that completes commands and options in SHELL.
 
     \b
     Examples:
-      otel-mmlog completion bash > ~/.local/share/bash-completion/completions/otel-mmlog
+      eval "$(otel-mmlog completion bash)"
+      otel-mmlog completion bash >> ~/.bash_completion
       otel-mmlog completion zsh > ~/.zfunc/_otel-mmlog      # a folder of $fpath
       otel-mmlog completion fish > ~/.config/fish/completions/otel-mmlog.fish
 
-    A new shell knows it. For this one alone: eval "$(otel-mmlog completion bash)"
+    The first is for this shell alone; of the others each new one knows.
     """
     kind = get_completion_class(shell)
     if kind is None:  # click has all that the argument takes

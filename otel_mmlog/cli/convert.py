@@ -35,7 +35,7 @@ from otel_mmlog.settings import environment, read_file_mode
 )
 @click.option("--force", is_flag=True, help="Replace what an earlier conversion wrote there.")
 def convert(sources: tuple[Path, ...], work_dir: Path, *, force: bool) -> None:
-    """Convert runs of TensorBoard and MMEngine, so that they can be looked at and sent.
+    """Convert runs of TensorBoard and MMEngine to look at and send.
 
     SOURCE is a folder with event files of TensorBoard, or with work_dirs of MMEngine, or one of their files: an
     event file, a .log, a scalars.json. Each run becomes JSON lines and a journal, with its own times; converted

@@ -13,6 +13,7 @@ from rich.live import Live
 
 from otel_mmlog.cli.demos.ranks import Process, are_running, started
 from otel_mmlog.cli.demos.view import files_text, last_texts, screen
+from otel_mmlog.cli.progress import is_live
 from otel_mmlog.core.escape import escape
 from otel_mmlog.settings import environment
 
@@ -31,10 +32,10 @@ _ENDPOINT = "OTEL_EXPORTER_OTLP"
 @click.option("--epochs", default=3, show_default=True, type=click.IntRange(1, 1000), help="A second each.")
 @click.option("--lr", default=0.2, show_default=True, type=float, help="Learning rate.")
 def demo(work_dir: Path, epochs: int, lr: float) -> None:
-    """Train a small network on two ranks for some seconds, and show what is written where.
+    """Train a small net on two ranks; show what is written where.
 
-    Digits are drawn, so that nothing has to be there but NumPy. Nothing is sent. A second demo in the same folder is
-    another run: try another --lr, and compare.
+    It takes some seconds. Digits are drawn, so that nothing has to be there but NumPy; nothing is sent. A second demo
+    in the same folder is another run: try another --lr, and compare.
 
     \b
     Examples:
@@ -45,23 +46,21 @@ def demo(work_dir: Path, epochs: int, lr: float) -> None:
     environ = {name: value for name, value in environment().items() if not name.startswith(_ENDPOINT)}
     arguments = ["--epochs", str(epochs), "--lr", str(lr)]
     with tempfile.TemporaryFile() as errors, started(work_dir, arguments, environ, errors) as processes:
-        if console.is_terminal:
+        if is_live(console):
             _live(console, work_dir, processes)
         else:
             _plain(processes)
         _check(processes, errors)
-    if not console.is_terminal:
+    if not is_live(console):
         _tell_lines(work_dir)
     click.echo(files_text(work_dir))
     click.echo(_next_commands(work_dir))
 
 
 def _live(console: Console, work_dir: Path, processes: Sequence[Process]) -> None:
-    with Live(
-        screen(work_dir, height=console.height), console=console, transient=True, auto_refresh=False
-    ) as live:
+    with Live(screen(work_dir, console), console=console, transient=True, auto_refresh=False) as live:
         while are_running(processes):
-            live.update(screen(work_dir, height=console.height), refresh=True)
+            live.update(screen(work_dir, console), refresh=True)
             time.sleep(_PAUSE_S)
 
 

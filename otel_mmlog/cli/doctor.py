@@ -12,6 +12,7 @@ from rich.console import Console
 from otel_mmlog.cli.checks.finding import Finding, rendered
 from otel_mmlog.cli.colors import is_colored
 from otel_mmlog.cli.folders import chosen_folder
+from otel_mmlog.cli.progress import is_live, spinner
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.settings import environment
 
@@ -68,8 +69,8 @@ def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
     """Print each finding as it comes, with a sign of life on a terminal while one takes its time."""
     console = Console(stderr=True)
     while True:
-        if console.is_terminal:
-            with console.status("checking"):
+        if is_live(console):
+            with console.status("checking", spinner=spinner(console)):
                 finding = next(findings, None)
         else:
             finding = next(findings, None)

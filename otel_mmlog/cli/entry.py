@@ -4,6 +4,7 @@ A program that a signal ends has to die of it, or else a shell goes on with its 
 """
 
 import signal
+import sys
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
@@ -18,6 +19,9 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.SIGTERM in wanted:
         signal.signal(signal.SIGTERM, _exit)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that has no character for something gets its number
+            stream.reconfigure(errors="backslashreplace")
     try:
         command(prog_name="otel-mmlog")
     except SystemExit as end:

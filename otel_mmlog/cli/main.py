@@ -59,6 +59,9 @@ def _unexpected(error: Exception) -> str:
 def main(*, debug: bool) -> None:
     """Logs, metrics and traces of model training.
 
+    The exit code is 0, or 1 where something has failed, or 2 where the command line is wrong. Some commands say more
+    with theirs: their --help tells.
+
     \b
     Examples:
       otel-mmlog demo

@@ -45,7 +45,13 @@ _MOST_INCHES = 100.0
     show_default=True,
     help="What is on the x axis; time is since the start, wall the clock's.",
 )
-@click.option("--smooth", default=0.0, metavar="WEIGHT", help="Smooth as TensorBoard does, 0 to 1, as 0.6.")
+@click.option(
+    "--smooth",
+    default=0.0,
+    show_default=True,
+    metavar="WEIGHT",
+    help="Smooth as TensorBoard does, 0 to 1, as 0.6.",
+)
 @click.option("--rank", type=int, metavar="N", help="The rank; without it the first that each run has.")
 @click.option(
     "--ranks", is_flag=True, help="The median of all ranks, and a band from the lowest to the highest."

@@ -60,7 +60,7 @@ def ranks(
     show_all: bool,
     as_json: bool,
 ) -> None:
-    """Compare the ranks of the run in DIR by the time of their steps.
+    """Compare the ranks of the run in DIR by their step times.
 
     DIR is a run's work_dir, or a folder above some; without it work_dirs, or else this folder.
     It tells the slowest ranks, since which step they are, and how long all others have waited for them. A rank is too
@@ -71,7 +71,7 @@ def ranks(
     Examples:
       otel-mmlog ranks work_dirs/digits
       otel-mmlog ranks work_dirs/digits -o ranks.png
-      otel-mmlog ranks work_dirs/digits --json | jq '.ranks[] | select(.slow_share > 0.5) | .rank'
+      otel-mmlog ranks work_dirs/digits --json | jq '.ranks[].slow_share'
     """
     console = Console(stderr=True)
     folder = chosen_folder(folder)

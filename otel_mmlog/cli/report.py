@@ -43,11 +43,12 @@ _NO_FILE_NAME = re.compile(r"[^\w.-]+")
 def report(
     folder: Path | None, output: Path | None, run_id: str | None, metric: str | None, best: str | None
 ) -> None:
-    """Write a report of the run in DIR: one HTML file that loads nothing, to be looked at, sent, and printed.
+    """Write a report of the run in DIR as one HTML file.
 
-    It has the run's summary, its scalars as pictures, its life and its registry builds (by the journal, as far as it
-    is still there), its ranks, warnings and errors, and its config with secrets masked. DIR is a run's work_dir, or
-    a folder above some; without it work_dirs, or else this folder. MMEngine's own files will do.
+    It loads nothing, and can be looked at, sent and printed. It has the run's summary, its scalars as pictures, its
+    life and its registry builds (by the journal, as far as it is still there), its ranks, warnings and errors, and
+    its config with secrets masked. DIR is a run's work_dir, or a folder above some; without it work_dirs, or else
+    this folder. MMEngine's own files will do.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ _MODULE_OPTION = re.compile(r"(-[A-VYZa-z]*?)[mc](otel_mmlog.*)?")
 @click.argument("script")
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
 def run(script: str, arguments: tuple[str, ...], *, as_module: bool) -> None:
-    """Run an MMEngine training script, unmodified, with logs, metrics and traces.
+    """Run an unmodified MMEngine script with logs, metrics, traces.
 
     SCRIPT runs as python would run it, and what follows it is its own. Files and
     telemetry begin with the first Runner that it builds.

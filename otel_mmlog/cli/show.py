@@ -38,10 +38,10 @@ _Item = TypeVar("_Item")
 def show(
     folder: Path | None, run_id: str | None, metric: str | None, best: str | None, *, is_json: bool
 ) -> None:
-    """Show the runs below a folder, or one run with its ranks, alerts and config.
+    """Show the runs below a folder, or one run in detail.
 
-    DIR is a folder above some runs, or the work_dir of one; without it work_dirs, or else this folder. Runs of
-    MMEngine that were never run with this package are listed too.
+    DIR is a folder above some runs, or the work_dir of one, which is shown with its ranks, alerts and config; without
+    it work_dirs, or else this folder. Runs of MMEngine that were never run with this package are listed too.
 
     \b
     Examples:

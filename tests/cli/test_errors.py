@@ -11,14 +11,20 @@ from otel_mmlog.cli.main import main
 from tests.cli.conftest import Cli, MakeJournal
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["send", "-h"], ["show", "-h"], ["tail", "-h"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], *([name, "-h"] for name in main.commands)])
 def test_help(arguments: list[str]) -> None:
-    """Both spellings of help, with examples, in lines that fit a terminal."""
+    """Both spellings of help, of each command too, with examples, in lines that fit a terminal."""
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0
-    command = arguments[0] if len(arguments) > 1 else "send"
-    assert f"otel-mmlog {command} work_dirs/digits" in result.stdout
+    assert f"  otel-mmlog {arguments[0] if len(arguments) > 1 else 'demo'}" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_help_names_commands_in_whole_sentences() -> None:
+    """What each does fits beside its name."""
+    (commands,) = re.findall(r"^Commands:\n(.*)", CliRunner().invoke(main, ["-h"]).stdout, re.M | re.S)
+    assert len(commands.splitlines()) == len(main.commands)
+    assert all(re.search(r"[^.]\.$", line) for line in commands.splitlines()), commands
 
 
 def test_version() -> None:

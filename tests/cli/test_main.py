@@ -122,7 +122,9 @@ finally:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_while_modules_come_and_go(when: str, number: signal.Signals) -> None:
     """Also then the program dies of a signal as any other does, and prints no traceback."""
-    source = f"import os, sys\nfrom otel_mmlog.cli.entry import main\nsys.argv = ['', '-h']\nnumber = {number:d}\n"
+    source = (
+        f"import os, sys\nfrom otel_mmlog.cli.entry import main\nsys.argv = ['', '-h']\nnumber = {number:d}\n"
+    )
     found = run_python(source + when)
     assert (found.returncode, found.stderr) == (-number, "")
 

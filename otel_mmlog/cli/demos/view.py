@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Group
+from rich.console import Console, Group, OverflowMethod
 from rich.panel import Panel
 from rich.text import Text
 
@@ -57,19 +57,18 @@ def written_files(work_dir: Path) -> list[WrittenFile]:
     return found
 
 
-def screen(work_dir: Path, *, height: int) -> Group:
+def screen(work_dir: Path, console: Console) -> Group:
     """Return what a terminal shows while the demo runs.
 
     Args:
         work_dir: Of the run.
-        height: Lines of the terminal.
+        console: The terminal.
     """
-    count = max(2, min(_LINES, (height - 16) // 2))
+    count = max(2, min(_LINES, (console.height - 16) // 2))
+    overflow: OverflowMethod = "crop" if console.options.ascii_only else "ellipsis"
     panels = [
         Panel(
-            Text(
-                "\n".join(map(_short, last_texts(work_dir, rank, count))), no_wrap=True, overflow="ellipsis"
-            ),
+            Text("\n".join(map(_short, last_texts(work_dir, rank, count))), no_wrap=True, overflow=overflow),
             title=f"rank {rank}",
             title_align="left",
             height=count + 2,
@@ -77,7 +76,7 @@ def screen(work_dir: Path, *, height: int) -> Group:
         )
         for rank, style in enumerate(("cyan", "magenta"))
     ]
-    return Group(*panels, Text(files_text(work_dir), no_wrap=True, overflow="ellipsis"))
+    return Group(*panels, Text(files_text(work_dir), no_wrap=True, overflow=overflow))
 
 
 def files_text(work_dir: Path) -> str:

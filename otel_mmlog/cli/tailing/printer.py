@@ -41,9 +41,6 @@ class Printer:
         self._is_colored = is_colored(self._stream) and not is_json
         self._ranks = set(ranks)
         self.written = 0
-        reconfigure = getattr(self._stream, "reconfigure", None)
-        if reconfigure is not None:  # a terminal that has no character for something gets its number
-            reconfigure(errors="backslashreplace")
 
     def write(self, lines: Iterable[Line]) -> None:
         """Write lines; they are there when this returns.
