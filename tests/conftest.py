@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,16 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name in _NAMES or name.startswith(_PREFIXES):
             monkeypatch.delenv(name)
     monkeypatch.setenv("TERM", "xterm")
+
+
+@pytest.fixture
+def india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is five and a half hours later than UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "IST-5:30")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ _MOST_INCHES = 100.0
     type=click.Choice(["step", "epoch", "time", "wall"]),
     default="step",
     show_default=True,
-    help="What is on the x axis; time is since the start, wall the clock's.",
+    help="What is on the x axis; time is since the start, wall the clock's here.",
 )
 @click.option(
     "--smooth",

@@ -56,9 +56,9 @@ def interpreter_flags(original: Sequence[str], arguments: Sequence[str]) -> list
 
 def _check(script: str) -> None:
     path = Path(script)
-    if path.is_dir():
-        raise click.UsageError(f"{script!r} is a folder: give the script in it, or a module with -m")
     try:
+        if path.is_dir():
+            raise click.UsageError(f"{script!r} is a folder: give the script in it, or a module with -m")
         path.open("rb").close()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -51,7 +51,8 @@ def tail(
 
     DIR is a run's work_dir, a folder above some (the run that was written last is shown) or one file; without it
     work_dirs, or else this folder. Lines are those of the .log files; with several ranks, the rank is before each.
-    MMEngine's own .log files are read where there is no JSON.
+    MMEngine's own .log files are read where there is no JSON. Times are this machine's (TZ names another zone),
+    wherever the run was.
 
     With --follow the exit code is 0 when the run has finished, and 1 when it failed or was killed and nobody
     started it again within 30 s.
@@ -68,7 +69,7 @@ def tail(
         ranks=_option("--rank", parse_ranks, rank),
         least=_option("--level", parse_level, level),
         pattern=_option("--grep", parse_pattern, grep),
-        since_s=_option("--since", lambda text: parse_since(text, datetime.now().astimezone()), since),
+        since_s=_option("--since", lambda text: parse_since(text, time.time()), since),
     )
     count = _option("--lines", _count, lines or ("all" if since is not None else str(_LINES)))
     console = Console(stderr=True)
@@ -81,7 +82,7 @@ def tail(
         printer.write(all_since(ends, wants) if count is None else last_of_all(ends, count, wants))
         if since is not None and not printer.written:
             _tell_age(ends, wants, since, console)
-        code = _follow(family, ends, wants, printer, console) if follow else 0
+        code = follow_run(family, ends, wants, printer, console) if follow else 0
     raise SystemExit(code)
 
 
@@ -144,8 +145,30 @@ def _tell_age(ends: Ends, wants: Wants, since: str, console: Console) -> None:
         say(console, f"There is nothing since {since}: the last such line is of {stamp:%Y-%m-%d %H:%M:%S}.")
 
 
-def _follow(family: Family, ends: Ends, wants: Wants, printer: Printer, console: Console) -> int:
-    """Print what comes until the run ends; returns the exit code."""
+def follow_run(
+    family: Family,
+    ends: Ends,
+    wants: Wants,
+    printer: Printer,
+    console: Console,
+    *,
+    restart_s: float = _RESTART_S,
+    look_s: float = _LOOK_S,
+) -> int:
+    """Print what comes until the run ends; returns the exit code.
+
+    Args:
+        family: Its files.
+        ends: Where to begin in them.
+        wants: What is printed.
+        printer: Where to.
+        console: For what is said of the run itself.
+        restart_s: How long a run that did not finish is waited for.
+        look_s: After how long it is looked for new files, and for the end.
+
+    Raises:
+        OSError: A file cannot be read, or nobody reads what is printed.
+    """
     following = Following(family, ends, wants)
     looked_s = 0.0
     ended_s: float | None = None
@@ -154,7 +177,7 @@ def _follow(family: Family, ends: Ends, wants: Wants, printer: Printer, console:
             lines, is_more = following.next_lines()
             printer.write(lines)
             now_s = time.monotonic()
-            if not is_more and now_s - looked_s >= _LOOK_S:
+            if not is_more and now_s - looked_s >= look_s:
                 looked_s = now_s
                 following.look_for_files()
                 states = ended_ranks(family, time.time)
@@ -165,8 +188,8 @@ def _follow(family: Family, ends: Ends, wants: Wants, printer: Printer, console:
                     ended_s = None
                 elif ended_s is None:
                     ended_s = now_s
-                    _tell(states, console)
-                elif now_s - ended_s > _RESTART_S:
+                    _tell(states, console, restart_s)
+                elif now_s - ended_s > restart_s:
                     return 1
             if not is_more:
                 time.sleep(_PAUSE_S)
@@ -174,11 +197,11 @@ def _follow(family: Family, ends: Ends, wants: Wants, printer: Printer, console:
         following.close()
 
 
-def _tell(states: list[RankState], console: Console) -> None:
+def _tell(states: list[RankState], console: Console, restart_s: float) -> None:
     bad = [state for state in states if state.state != "finished"]
     shown = ", ".join(f"rank {state.rank} {_became(state)}" for state in bad[:3])
     others = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-    say(console, f"{shown}{others}. This waits {_RESTART_S:.0f} s for a restart.")
+    say(console, f"{shown}{others}. This waits {restart_s:g} s for a restart.")
 
 
 def _became(state: RankState) -> str:

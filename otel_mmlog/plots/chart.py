@@ -1,6 +1,7 @@
 """What a picture shows, before anything is drawn: panels of curves."""
 
 from dataclasses import dataclass, field
+from datetime import timezone, tzinfo
 from typing import Final, Literal
 
 import numpy as np
@@ -84,6 +85,7 @@ class Chart:
         is_log: Whether the y axes are logarithmic.
         smoothing: Weight of the moving average; 0 for none.
         ranks: Over how many ranks the bands go, 0 if there are none.
+        zone: In which times are told, where they are the clock's.
     """
 
     panels: tuple[Panel, ...]
@@ -95,3 +97,4 @@ class Chart:
     is_log: bool = False
     smoothing: float = 0.0
     ranks: int = 0
+    zone: tzinfo = timezone.utc

@@ -137,9 +137,9 @@ def _draw_panel(axes: "Axes", panel: Panel, chart: Chart, styles: list[tuple[Any
     _literal(axes.set_ylabel(panel.title))
     axes.margins(x=0.02)
     if chart.x_kind == "wall":
-        locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator(tz=chart.zone, minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=chart.zone))  # type: ignore[no-untyped-call]
     else:
         is_whole = chart.x_kind in ("step", "epoch")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=is_whole, steps=[1, 2, 2.5, 5, 10]))

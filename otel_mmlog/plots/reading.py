@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from functools import cache
 from typing import Final
 
@@ -15,7 +16,7 @@ from otel_mmlog.runs.series import SAMPLES, Series, wanted
 from otel_mmlog.runs.sources import Fits, Source
 
 _SHOWN_UNITS: Final = {"MiBy": "MiB"}
-_X_LABELS: Final = {"step": "iteration", "epoch": "epoch", "wall": "time (UTC)"}
+_X_LABELS: Final = {"step": "iteration", "epoch": "epoch"}
 _LEAST_SAMPLES = 1000
 _FEW_RANKS = 4
 
@@ -135,6 +136,9 @@ def _chart(found: list[tuple[Source, dict[str, Curve], int]], wish: Wish) -> tup
         found, values = [found[at] for at in order], sorted(values)
     sources = [source for source, _, _ in found]
     longest_s = max(float(curve.x[-1]) for _, curves, _ in found for curve in curves.values())
+    is_wall = wish.x == "wall"
+    # One offset for the whole axis, also where the clocks were changed meanwhile.
+    zone = (datetime.fromtimestamp(longest_s).astimezone().tzinfo if is_wall else None) or timezone.utc
     unit, seconds = time_unit(longest_s) if wish.x == "time" else ("", 1.0)
     names = sorted({name for _, curves, _ in found for name in curves}, key=_in_order)
     panels = []
@@ -149,11 +153,12 @@ def _chart(found: list[tuple[Source, dict[str, Curve], int]], wish: Wish) -> tup
         tuple(labels(sources)),
         tuple(values) if values is not None else None,
         wish.x,
-        _X_LABELS.get(wish.x, f"time since start ({unit})"),
+        _X_LABELS.get(wish.x) or (f"time ({zone.tzname(None)})" if is_wall else f"time since start ({unit})"),
         escape(wish.title),
         wish.is_log,
         wish.smoothing,
         max(ranks for _, _, ranks in found) if wish.is_banded else 0,
+        zone,
     )
     return chart, sources
 

@@ -4,7 +4,7 @@ import colorsys
 import math
 import string
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -146,7 +146,7 @@ def _x_text(x: float, chart: Chart, span: float) -> str:
     if chart.x_kind != "wall":
         return number(x)
     form = "%H:%M:%S" if span < 86_400 else "%m-%d %H:%M"
-    return datetime.fromtimestamp(x, timezone.utc).strftime(form)
+    return datetime.fromtimestamp(x, chart.zone).strftime(form)
 
 
 def number(value: float) -> str:

@@ -8,13 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 import otel_mmlog
 from otel_mmlog.cli.main import main
+from otel_mmlog.cli.tail import follow_run
+from otel_mmlog.cli.tailing.files import find_families
+from otel_mmlog.cli.tailing.printer import Printer
+from otel_mmlog.cli.tailing.wants import Wants, parse_ranks, parse_since
 from tests.processes import BEGIN, environment, start_python
 from tests.runs.written import BEGAN_S, json_line, record_line, write
 
@@ -117,6 +123,26 @@ def test_grep_in_records(tmp_path: Path) -> None:
     ]
     assert texts(tail(tmp_path, "--grep", r"\[7/9\]$")) == ["Epoch(train) [1][7/9]", "Epoch  path=[1][7/9]"]
     assert texts(tail(tmp_path, "--grep", "loss|tags|run_id")) == []
+
+
+@pytest.mark.usefixtures("india")
+def test_times_are_of_who_reads(two_ranks: Path) -> None:
+    """Wherever it was written, a line has the local time of the reader, and so has what is asked for."""
+    result = tail(two_ranks, "--since", "2023-11-15 03:44:15")
+    assert texts(result) == ["line 19"]
+    assert "2023/11/15 03:44:17 - " in result.stdout
+
+
+def test_clock_times_after_the_clocks_were_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for in the night of the change is the clock's time of then, not today's offset."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        now_s = datetime(2026, 10, 25, 4, 0, tzinfo=timezone.utc).timestamp()
+        assert parse_since("04:30", now_s) == now_s - 1800
+        assert parse_since("01:30", now_s) == now_s - 4.5 * 3600
+        assert parse_since("05:30", now_s) == now_s - 24.5 * 3600
+    time.tzset()
 
 
 def test_nothing_since(two_ranks: Path) -> None:
@@ -281,6 +307,23 @@ def test_follow_over_a_restart(tmp_path: Path, followers: list[Follower]) -> Non
     start_python(again, tmp_path).communicate()
     assert follower.read(1) == ["second"]
     assert follower.end() == 0
+
+
+@pytest.mark.parametrize(("status", "code"), [("finished", 0), ("failed", 1), (None, 1)])
+def test_follow_tells_how_the_run_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], status: str | None, code: int
+) -> None:
+    """It is 0 of a run that finished; 1 of one that failed or was killed, after a time in which it may come again."""
+    end = [json_line(BEGAN_S + 1, event_name="mmlog.run.end", status=status)] if status else []
+    write(tmp_path / "tmp.jsonl", [json_line(), *end])
+    (family,) = find_families(tmp_path, [])
+    wants = Wants(parse_ranks(None))
+    ends = {file: file.path.stat().st_size for file in family.files()}
+    printer = Printer([0])
+    began_s = time.monotonic()
+    assert follow_run(family, ends, wants, printer, Console(stderr=True), restart_s=0.1, look_s=0.0) == code
+    assert (time.monotonic() - began_s > 0.1) == bool(code)
+    assert ("waits 0.1 s for a restart" in capsys.readouterr().err) == bool(code)
 
 
 def test_follow_waits_for_a_run(tmp_path: Path, followers: list[Follower]) -> None:

@@ -130,17 +130,18 @@ def test_ranks_are_a_band(tmp_path: Path) -> None:
     assert (curve.low.tolist(), curve.high.tolist()) == ([1.0, 2.0], [8.0, 2.0])
 
 
+@pytest.mark.usefixtures("india")
 @pytest.mark.parametrize(
     ("kind", "label", "expected"),
     [
         ("step", "iteration", [5, 10, 15, 20]),
         ("epoch", "epoch", [0.5, 1.0, 1.5, 2.0]),
         ("time", "time since start (s)", [1, 2, 4, 5]),
-        ("wall", "time (UTC)", [1795392002, 1795392003, 1795392005, 1795392006]),
+        ("wall", "time (IST)", [1795392002, 1795392003, 1795392005, 1795392006]),
     ],
 )
 def test_x_axis(tmp_path: Path, kind: str, label: str, expected: list[float]) -> None:
-    """Iterations, epochs with their fractions, seconds since the start, or the clock."""
+    """Iterations, epochs with their fractions, seconds since the start, or the clock of who looks at it."""
     file = RunFile(tmp_path)
     file.start()
     for epoch in (1, 2):
@@ -149,6 +150,7 @@ def test_x_axis(tmp_path: Path, kind: str, label: str, expected: list[float]) ->
         file.record(10 * epoch, mode="val", epoch=epoch, acc=0.5)
     picture = Picture([tmp_path], Wish(("train/loss",), kind))  # type: ignore[arg-type]  # of parametrize
     assert label in picture.texts
+    assert any("05:30" in text for text in picture.texts) == (kind == "wall")
     assert picture.chart.panels[0].curves[0].x.tolist() == expected
 
 

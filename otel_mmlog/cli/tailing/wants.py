@@ -86,12 +86,12 @@ def parse_pattern(text: str | None) -> "re.Pattern[str] | None":
         ) from None
 
 
-def parse_since(text: str | None, now: datetime) -> float | None:
+def parse_since(text: str | None, now_s: float) -> float | None:
     """Return the Unix time of ``5m`` ago, of ``14:30`` today or of ``2026-11-22 14:30``; None for None.
 
     Args:
         text: Local time, unless it names a zone.
-        now: With a zone.
+        now_s: Unix time.
 
     Raises:
         ValueError: It is none of them.
@@ -100,14 +100,15 @@ def parse_since(text: str | None, now: datetime) -> float | None:
         return None
     span = _SPAN.fullmatch(text.strip())
     if span is not None:
-        return now.timestamp() - float(span[1]) * _SECONDS[span[2]]
+        return now_s - float(span[1]) * _SECONDS[span[2]]
+    now = datetime.fromtimestamp(now_s).astimezone()
     for form in _CLOCK:
         try:
             clock = datetime.strptime(text, form).replace(tzinfo=now.tzinfo)
         except ValueError:
             continue
-        moment = datetime.combine(now.date(), clock.timetz())
-        return (moment if moment <= now else moment - timedelta(days=1)).timestamp()
+        moment = datetime.combine(now.date(), clock.time())
+        return (moment if moment.timestamp() <= now_s else moment - timedelta(days=1)).timestamp()
     try:
         return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
     except (ValueError, OverflowError, OSError):
