@@ -15,7 +15,8 @@ from otel_mmlog.cli.demos.ranks import Process, are_running, started
 from otel_mmlog.cli.demos.view import files_text, last_texts, screen
 from otel_mmlog.cli.progress import is_live
 from otel_mmlog.core.escape import escape
-from otel_mmlog.settings import environment
+from otel_mmlog.core.own_folders import make_folder
+from otel_mmlog.settings import environment, read_file_mode
 
 _PAUSE_S = 0.1
 _ENDPOINT = "OTEL_EXPORTER_OTLP"
@@ -43,6 +44,7 @@ def demo(work_dir: Path, epochs: int, lr: float) -> None:
       otel-mmlog demo --lr 0.02 --work-dir work_dirs/demo-slow
     """
     console = Console()
+    _see_that_writable(work_dir)
     environ = {name: value for name, value in environment().items() if not name.startswith(_ENDPOINT)}
     arguments = ["--epochs", str(epochs), "--lr", str(lr)]
     with tempfile.TemporaryFile() as errors, started(work_dir, arguments, environ, errors) as processes:
@@ -55,6 +57,16 @@ def demo(work_dir: Path, epochs: int, lr: float) -> None:
         _tell_lines(work_dir)
     click.echo(files_text(work_dir))
     click.echo(_next_commands(work_dir))
+
+
+def _see_that_writable(work_dir: Path) -> None:
+    try:
+        make_folder(work_dir, read_file_mode(environment()))
+        tempfile.TemporaryFile(dir=work_dir).close()
+    except OSError as error:
+        raise click.UsageError(
+            f"--work-dir {work_dir} cannot be written: {error.strerror or error}. Name a folder of yours"
+        ) from None
 
 
 def _live(console: Console, work_dir: Path, processes: Sequence[Process]) -> None:

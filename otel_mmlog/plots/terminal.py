@@ -150,9 +150,9 @@ def _x_text(x: float, chart: Chart, span: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number as few characters: ``0.0512``, ``1.2e-05``, ``12,000``."""
+    """Return a number as few characters: ``0.0512``, ``1.2e-05``, ``12,000``, ``NaN``, ``-Inf``."""
     if not math.isfinite(value):
-        return str(value)
+        return str(value).replace("nan", "NaN").replace("inf", "Inf")
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}"
     return f"{value:.4g}"
