@@ -26,8 +26,13 @@ class Context:
 
     @property
     def close_timeout_s(self) -> float:
-        """For ``OTEL_MMLOG_CLOSE_TIMEOUT``; the full form has the default."""
+        """For ``OTEL_MMLOG_CLOSE_TIMEOUT`` where nothing can be delivered; the full form has the default."""
         return 0.5 if self.is_short else 3.0
+
+    @property
+    def settle_timeout_s(self) -> float:
+        """For ``OTEL_MMLOG_CLOSE_TIMEOUT`` where everything can be; the full form has the default."""
+        return 30.0 if self.is_short else 3.0
 
     @property
     def busy_s(self) -> float:

@@ -125,10 +125,14 @@ def deleted(context: Context) -> Outcome:
     """Somebody deletes the work_dir under training and sender; what comes later is in new files, and arrives."""
     run = context.folder / "run"
     with FakeReceiver() as receiver:
-        variables = {ENDPOINT: receiver.http_endpoint, CONSOLE: "1"}
+        variables = {
+            ENDPOINT: receiver.http_endpoint,
+            CONSOLE: "1",
+            "OTEL_MMLOG_CLOSE_TIMEOUT": str(context.settle_timeout_s),
+        }
         with started(run, variables, stderr=context.folder / "stderr") as training:
             training.train(_STEPS)
-            flushed = training.flush(10)
+            flushed = training.flush(30)
             shutil.rmtree(run)
             time.sleep(LOOK_S)
             training.train(_STEPS)

@@ -10,7 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from otel_mmlog.settings import CLOSE_TIMEOUT_S
 from otel_mmlog.testing import FakeReceiver
 from otel_mmlog.testing.script import Reply, Request, Rule
 from tests.end_to_end.servers import wait_until
@@ -19,7 +18,7 @@ from tests.faults.ledger import SIGNALS, Items, balance, on_disk, taken
 from tests.faults.outcome import Outcome, Steps, undisturbed, unless
 from tests.faults.training import ENDPOINT, Training, send, side_by_side, started, wait_for_senders
 
-PROMPT_S = 15.0
+PROMPT_S = 30.0
 """What waiting for something that should be soon may take."""
 
 RETRIES = 8
@@ -106,7 +105,11 @@ def training_to(
     context: Context, receiver: FakeReceiver, protocol: Protocol, variables: Mapping[str, str] | None = None
 ) -> Iterator[Training]:
     """A training in ``faulty`` that sends to a receiver."""
-    own = {ENDPOINT: endpoint_of(receiver, protocol), "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    own = {
+        ENDPOINT: endpoint_of(receiver, protocol),
+        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+        "OTEL_MMLOG_CLOSE_TIMEOUT": str(context.settle_timeout_s),
+    }
     with started(context.folder / "faulty", {**own, **(variables or {})}) as training:
         yield training
 
@@ -174,7 +177,7 @@ def in_time(context: Context, close_s: float) -> list[str]:
 
 def in_usual_time(context: Context, close_s: float) -> list[str]:
     """What is wrong with how long any other closing took."""
-    return unless(close_s <= CLOSE_TIMEOUT_S + context.busy_s, f"closing took {close_s:.2f} s")
+    return unless(close_s <= context.settle_timeout_s + context.busy_s, f"closing took {close_s:.2f} s")
 
 
 def sent_by_hand(training: Training, endpoint: str, protocol: Protocol) -> list[str]:

@@ -113,7 +113,7 @@ def _train(
         "LD_PRELOAD": str(shim),
         "CLOCK_SHIM": str(clock),
         "OTEL_MMLOG_SEGMENT_MAX_AGE": str(SEGMENT_AGE_S),
-        "OTEL_MMLOG_CLOSE_TIMEOUT": "10",
+        "OTEL_MMLOG_CLOSE_TIMEOUT": "60",
         **({ENDPOINT: endpoint} if endpoint else {}),
         **variables,
     }
