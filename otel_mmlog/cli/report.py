@@ -17,6 +17,7 @@ from otel_mmlog.cli.reporting.page import report_page
 from otel_mmlog.cli.reporting.sections import NO_MATPLOTLIB
 from otel_mmlog.cli.sending import say
 from otel_mmlog.cli.showing.best import Direction
+from otel_mmlog.cli.showing.rows import not_there
 from otel_mmlog.cli.showing.summary import Wanted
 from otel_mmlog.cli.shown import shown_bytes
 from otel_mmlog.runs.find import Run
@@ -66,6 +67,8 @@ def report(
         asked = Wanted(metric, wanted_names([metric]) if metric else None, direction, time.time(), mode)
         run = newest(runs_below(where, run_id))
         facts = _read(run, asked, console)
+        if missing := not_there(metric, [facts.summary]):
+            say(console, missing)
         _write(report_page(facts), output or Path(_file_name(run.name)), facts, console)
 
 

@@ -15,7 +15,7 @@ from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
 from otel_mmlog.cli.showing.best import Direction
 from otel_mmlog.cli.showing.page import Page
-from otel_mmlog.cli.showing.rows import as_data, legend, runs_table
+from otel_mmlog.cli.showing.rows import as_data, legend, not_there, runs_table
 from otel_mmlog.cli.showing.summary import Summary, Wanted, backlog_bytes, mmengine_summary, summary_of
 from otel_mmlog.cli.width import terminal_width
 from otel_mmlog.pipeline.plain import plain, to_json
@@ -60,16 +60,16 @@ def show(
         asked = Wanted(metric, fits, direction, now_s, read_file_mode(environment()))
         runs = runs_below(where, run_id)
         if len(runs) == 1:
-            _show_one(runs[0], asked, is_json=is_json)
+            _show_one(runs[0], asked, console, is_json=is_json)
         else:
             _show_all(runs, asked, where, console, is_json=is_json)
 
 
-def _show_one(run: AnyRun, asked: Wanted, *, is_json: bool) -> None:
-    page = Page(
-        _summary(run, asked, _LOOK_BACK_ONE), backlog_bytes(run.work_dir, asked.file_mode), asked.now_s
-    )
+def _show_one(run: AnyRun, asked: Wanted, console: Console, *, is_json: bool) -> None:
+    summary = _summary(run, asked, _LOOK_BACK_ONE)
+    page = Page(summary, backlog_bytes(run.work_dir, asked.file_mode), asked.now_s)
     click.echo(to_json(plain(page.data())) if is_json else page.text(terminal_width()))
+    _say_not_there(asked, [summary], console)
 
 
 def _show_all(
@@ -87,10 +87,17 @@ def _show_all(
             for each in summaries
         ]
         click.echo(to_json(plain(rows)))
+        _say_not_there(asked, summaries, console)
         return
     click.echo(runs_table(summaries, backlogs, folder, asked.now_s, terminal_width()))
     if explained := legend(summaries):
         say(console, explained)
+    _say_not_there(asked, summaries, console)
+
+
+def _say_not_there(asked: Wanted, summaries: Sequence[Summary], console: Console) -> None:
+    if missing := not_there(asked.metric, summaries):
+        say(console, missing)
 
 
 def _summary(run: AnyRun, asked: Wanted, look_back: int = 100) -> Summary:

@@ -11,8 +11,11 @@ import click
 
 from otel_mmlog.cli.colors import is_colored
 from otel_mmlog.cli.showing.summary import Summary
-from otel_mmlog.cli.shown import shown_age, shown_bytes
+from otel_mmlog.cli.shown import listed, shown_age, shown_bytes
 from otel_mmlog.cli.table import table
+from otel_mmlog.core.statistics import nearest
+from otel_mmlog.otel.semconv import RESERVED_TAGS
+from otel_mmlog.runs.entries import full_name
 
 _COLORS = {
     "running": "cyan",
@@ -75,6 +78,22 @@ def legend(summaries: Sequence[Summary]) -> str:
         return ""
     direction, name = found.pop()
     return f"best: the {'highest' if direction == 'max' else 'lowest'} {name}"
+
+
+def not_there(metric: str | None, summaries: Sequence[Summary]) -> str:
+    """Return that no run has the metric that was asked for, and what their last records have; empty if one has it."""
+    if metric is None or any(summary.best is not None for summary in summaries):
+        return ""
+    records = [summary.record for summary in summaries if summary.record is not None]
+    names = {full_name(record.mode, tag) for record in records for tag in record.tags}
+    own = {name for name in names if name.rpartition("/")[2] in RESERVED_TAGS}
+    near = nearest(metric, names - own)
+    hint = (
+        f"the nearest is {near[0]}"
+        if near
+        else f"the last records have {listed(sorted(names - own)) or 'no scalars'}"
+    )
+    return f"No run has {metric}: {hint}."
 
 
 def as_data(summary: Summary, backlog: int | None, now_s: float) -> dict[str, Any]:
