@@ -16,7 +16,7 @@ from otel_mmlog.cli.shown import listed
 from otel_mmlog.cli.width import terminal_width
 from otel_mmlog.pipeline.plain import plain, to_json
 from otel_mmlog.plots.reading import default_fits
-from otel_mmlog.runs.series import SAMPLES, Series, wanted
+from otel_mmlog.runs.series import Series, wanted
 from otel_mmlog.runs.sources import Source
 
 
@@ -66,7 +66,7 @@ def compare(
         pair = [_one(side, path) for side, path in (("A", a), ("B", b))]
         seen: list[set[str]] = [set(), set()]
         found = [
-            source.read(_noting(names, is_shown), source.ranks[0], SAMPLES)
+            source.read(_noting(names, is_shown), source.ranks[0], len(pair))
             for source, names in zip(pair, seen, strict=True)
         ]
     _check_there(metrics, found, seen)

@@ -1,5 +1,6 @@
 """What a picture shows, before anything is drawn: panels of curves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timezone, tzinfo
 from typing import Final, Literal
@@ -25,7 +26,8 @@ class Curve:
         raw: Shape (N,), before smoothing; None if `y` is not smoothed.
         low: Shape (N,), lowest of the ranks; None for one rank.
         high: Shape (N,), highest of the ranks; None for one rank.
-        odd: ``NaN``, ``Inf`` and ``-Inf`` -> the x where they stand, each as often as it occurs.
+        odd: ``NaN``, ``Inf`` and ``-Inf`` -> the x where they stand.
+        odd_left_out: How many more there are of each kind, near those.
         odd_step: Iteration of the first of them; None if there is none.
         last: Last value, finite or not.
     """
@@ -37,13 +39,13 @@ class Curve:
     low: Floats | None = None
     high: Floats | None = None
     odd: dict[str, Floats] = field(default_factory=dict)
+    odd_left_out: Mapping[str, int] = field(default_factory=dict)
     odd_step: int | None = None
     last: float = float("nan")
 
-    @property
-    def odd_count(self) -> int:
-        """How many values are not finite."""
-        return sum(map(len, self.odd.values()))
+    def odd_counts(self) -> dict[str, int]:
+        """How often each kind of what is not finite occurs, the kinds that do."""
+        return {kind: len(where) + self.odd_left_out.get(kind, 0) for kind, where in self.odd.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Panel:
 
     def odd_counts(self) -> dict[str, int]:
         """How often each kind of what is not finite occurs, the kinds that do."""
-        counts = {kind: sum(len(curve.odd.get(kind, ())) for curve in self.curves) for kind in SHAPES}
+        counts = {kind: sum(curve.odd_counts().get(kind, 0) for curve in self.curves) for kind in SHAPES}
         return {kind: count for kind, count in counts.items() if count}
 
 

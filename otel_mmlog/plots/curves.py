@@ -1,8 +1,10 @@
 """Makes curves of series: over one rank or many, smoothed, with what is not finite set apart."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from otel_mmlog.plots.chart import Curve, Floats
 from otel_mmlog.runs.series import Series
@@ -25,15 +27,16 @@ def curve_of(run: int, series: Series, x: Floats, weight: float) -> Curve:
     odd, odd_step = _odd([series], [x])
     order = np.argsort(x, kind="stable")  # a step may be logged behind later ones
     x, y = x[order], _drawn(values[order])
-    line = smoothed(y, weight) if weight else y
+    line = _smoothed(x, y, _is_even(series)[order], weight) if weight else y
     last = float(values[-1]) if len(values) else float("nan")
-    return Curve(run, x, line, y if weight else None, odd=odd, odd_step=odd_step, last=last)
+    raw = y if weight else None
+    return Curve(run, x, line, raw, odd=odd, odd_left_out=series.left_out, odd_step=odd_step, last=last)
 
 
 def band_of(run: int, ranks: Sequence[Series], xs: Sequence[Floats], weight: float) -> Curve:
     """Return the median over ranks, with the lowest and the highest at each step.
 
-    Ranks that were too long to be read whole have different steps: they are laid together by intervals of steps.
+    Of long files different steps are there of each rank: they are laid together by intervals of steps.
 
     Args:
         run: Index of the run.
@@ -43,30 +46,51 @@ def band_of(run: int, ranks: Sequence[Series], xs: Sequence[Floats], weight: flo
     """
     steps = [np.array(series.steps, dtype=np.float64) for series in ranks]
     places = np.unique(np.concatenate(steps))
-    if any(series.is_sampled for series in ranks):
+    if any(series.is_sampled or series.even_steps for series in ranks):
         places = np.linspace(places[0], places[-1], min(_BINS, len(places)))
     values = np.full((len(ranks), len(places)), np.nan)
-    x = np.full(len(places), np.inf)
+    x, lowest, highest = (np.full(len(places), limit) for limit in (np.inf, np.nan, np.nan))
     for row, (series, own_steps, own_x) in enumerate(zip(ranks, steps, xs, strict=True)):
-        at = np.searchsorted(places, own_steps)
-        values[row, at] = _drawn(np.array(series.values, dtype=np.float64))
-        x[at] = np.minimum(x[at], own_x)
+        at, own = np.searchsorted(places, own_steps), _drawn(np.array(series.values, dtype=np.float64))
+        is_even = _is_even(series)
+        values[row, at] = own
+        values[row, at[is_even]] = own[is_even]
+        np.fmin.at(lowest, at, own)
+        np.fmax.at(highest, at, own)
+        np.minimum.at(x, at, own_x)
     is_there = np.isfinite(x)
-    values, x = values[:, is_there], np.maximum.accumulate(x[is_there])
-    low, middle, high = (smoothed(each, weight) if weight else each for each in _spread(values))
+    x = np.maximum.accumulate(x[is_there])
+    spread = (each[is_there] for each in (lowest, _middle(values), highest))
+    low, middle, high = (smoothed(each, weight) if weight else each for each in spread)
     odd, odd_step = _odd(ranks, xs)
+    more = sum((Counter(series.left_out) for series in ranks), Counter[str]())
     last = float(np.median([series.values[-1] for series in ranks]))
-    return Curve(run, x, middle, None, low, high, odd, odd_step, last)
+    return Curve(run, x, middle, None, low, high, odd, more, odd_step, last)
 
 
-def _spread(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Lowest, median and highest of each column; NaN where a column has nothing."""
-    result = np.full((3, values.shape[1]), np.nan)
+def _middle(values: Floats) -> Floats:
+    """Median of each column; NaN where a column has nothing."""
+    result = np.full(values.shape[1], np.nan)
     has_any = np.isfinite(values).any(axis=0)
-    some = values[:, has_any]
-    if some.size:
-        result[:, has_any] = np.nanmin(some, axis=0), np.nanmedian(some, axis=0), np.nanmax(some, axis=0)
-    return result[0], result[1], result[2]
+    if has_any.any():
+        result[has_any] = np.nanmedian(values[:, has_any], axis=0)
+    return result
+
+
+def _is_even(series: Series) -> npt.NDArray[np.bool_]:
+    """Which values tell of the whole, and not of an extreme alone."""
+    if not series.even_steps:
+        return np.ones(len(series), dtype=np.bool_)
+    return np.isin(series.steps, list(series.even_steps))
+
+
+def _smoothed(x: Floats, y: Floats, is_even: npt.NDArray[np.bool_], weight: float) -> Floats:
+    """Smooth a curve by the values at even distances, as if only they were there."""
+    is_used = is_even & np.isfinite(y)
+    if is_even.all() or not is_used.any():
+        return smoothed(y, weight)
+    line = np.interp(x, x[is_used], smoothed(y[is_used], weight))
+    return np.where(np.isfinite(y), line, np.nan)
 
 
 def _drawn(values: Floats) -> Floats:

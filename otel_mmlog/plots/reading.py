@@ -12,13 +12,11 @@ from otel_mmlog.plots.axis import epoch_ends, time_unit, x_values
 from otel_mmlog.plots.chart import Chart, Curve, Panel, XKind
 from otel_mmlog.plots.curves import band_of, curve_of
 from otel_mmlog.runs.labels import labels, setting_of
-from otel_mmlog.runs.series import SAMPLES, Series, wanted
+from otel_mmlog.runs.series import Series, wanted
 from otel_mmlog.runs.sources import Fits, Source
 
 _SHOWN_UNITS: Final = {"MiBy": "MiB"}
 _X_LABELS: Final = {"step": "iteration", "epoch": "epoch"}
-_LEAST_SAMPLES = 1000
-_FEW_RANKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +81,9 @@ def read_chart(sources: Sequence[Source], wish: Wish, advance: Callable[[], None
     reading = Reading()
     fits = wanted(wish.patterns) if wish.patterns else default_fits
     found: list[tuple[Source, dict[str, Curve], int]] = []
+    files = sum(len(_ranks(source, wish)) for source in sources)
     for source in sources:
-        curves, ranks = _curves(source, wish, fits, reading)
+        curves, ranks = _curves(source, wish, fits, reading, files)
         if curves:
             found.append((source, curves, ranks))
         advance()
@@ -96,17 +95,18 @@ def read_chart(sources: Sequence[Source], wish: Wish, advance: Callable[[], None
     return reading
 
 
-def _curves(source: Source, wish: Wish, fits: Fits, reading: Reading) -> tuple[dict[str, Curve], int]:
+def _curves(
+    source: Source, wish: Wish, fits: Fits, reading: Reading, files: int
+) -> tuple[dict[str, Curve], int]:
     """The curves of a run by name, and over how many ranks they go."""
     ranks = _ranks(source, wish)
-    samples = SAMPLES if len(ranks) <= _FEW_RANKS else max(_LEAST_SAMPLES, SAMPLES * _FEW_RANKS // len(ranks))
 
     @cache
     def sees(name: str) -> bool:
         reading.names.add(name)
         return fits(name) or (wish.x == "epoch" and name.endswith("/epoch"))
 
-    by_rank: dict[int, dict[str, Series]] = {rank: source.read(sees, rank, samples) for rank in ranks}
+    by_rank: dict[int, dict[str, Series]] = {rank: source.read(sees, rank, files) for rank in ranks}
     ends = {rank: epoch_ends(found.values()) for rank, found in by_rank.items()} if wish.x == "epoch" else {}
     curves = {}
     for name in dict.fromkeys(name for found in by_rank.values() for name in found if fits(name)):

@@ -21,7 +21,7 @@ def odd_text(curve: Curve) -> str:
     """Return ``3 NaN, first at iteration 56``; empty if all values are finite."""
     if not curve.odd:
         return ""
-    counts = ", ".join(f"{len(where):,} {kind}" for kind, where in curve.odd.items())
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in curve.odd_counts().items())
     return f"{counts}, first at iteration {curve.odd_step:,}"
 
 

@@ -5,7 +5,7 @@ import itertools
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +14,17 @@ from otel_mmlog.otel.semconv import RESERVED_TAGS
 from otel_mmlog.runs.entries import Entry, full_name, parse_entry
 from otel_mmlog.runs.find import Part, Run
 from otel_mmlog.runs.reading import line_at, lines_with
+from otel_mmlog.runs.thinning import Thinning
 
-SAMPLES: Final = 20_000
-"""Lines that are read of a part that is longer than `WHOLE_BYTES`, evenly spaced."""
+WHOLE_BYTES: Final = 1 << 24
+"""Parts up to this are parsed line by line; of longer ones few lines are, all others are only looked at."""
 
-WHOLE_BYTES: Final = 64 * 1024 * 1024
+SCANNED_BYTES: Final = 1 << 32
+"""What is looked at, of all files together; of longer ones single lines are read, evenly spaced."""
+
+_SAMPLES = 80_000
+_LEAST_SAMPLES = 1000
+_MOST_SAMPLES = 20_000
 
 _RECORD = re.compile(rb'"mode": "\w+", "epoch": ')
 _RARE = (b"val", b"test")
@@ -39,7 +45,10 @@ class Series:
         times_s: Unix times.
         epochs: Epochs, from 1.
         attempts: Which attempt each is of.
-        is_sampled: Whether the file was too long to be read whole, so that single lines are missing.
+        is_sampled: Whether the file was too long to be read whole, so that any line may be missing.
+        even_steps: Of a long file, iterations at even distances: between them only extremes and what is not finite
+            were kept. Empty where every value is there.
+        left_out: How many values of each kind that is not finite were not kept: ``NaN``, ``Inf``, ``-Inf``.
     """
 
     name: str
@@ -50,6 +59,8 @@ class Series:
     epochs: list[int] = field(default_factory=list)
     attempts: list[int] = field(default_factory=list)
     is_sampled: bool = False
+    even_steps: Set[int] = frozenset()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -149,29 +160,36 @@ def wanted(patterns: Sequence[str]) -> Callable[[str], bool]:
     return fits
 
 
-def read_series(
-    run: Run, fits: Callable[[str], bool], rank: int, samples: int = SAMPLES
-) -> dict[str, Series]:
+def read_series(run: Run, fits: Callable[[str], bool], rank: int, files: int = 1) -> dict[str, Series]:
     """Return the scalars of a rank by name; of steps that were done again the last time counts.
 
     Args:
         run: The run.
         fits: Whether a name such as ``val/acc`` is wanted.
         rank: One of ``run.ranks``.
-        samples: Lines that are read of a part that is longer than `WHOLE_BYTES`; with `SAMPLES` also all of val and
-            test loops, for which the whole file is searched.
+        files: How many ranks of how many runs the caller reads: what is looked at of each is so much less.
 
     Raises:
         OSError: A file cannot be read.
     """
     splicing = Splicing(fits)
+    thinning = Thinning(fits)
     for part in run.parts_of(rank):
-        lines, is_sampled = _sampled_lines(part, samples)
+        size = (_size(part.path) if part.stop is None else part.stop) - part.start
+        is_sampled = size > SCANNED_BYTES // files
+        if is_sampled:
+            lines = _sampled_lines(part, size, files)
+        else:
+            lines = part.lines() if size <= WHOLE_BYTES else thinning.lines(part)
         for line in lines:
             entry = parse_entry(line) if _RECORD.search(line) else None
             if entry is not None:
                 splicing.put(entry, is_sampled=is_sampled)
-    return splicing.series()
+    found = splicing.series()
+    for name, series in found.items():
+        series.even_steps = thinning.even_steps
+        series.left_out = thinning.left_out.get(name, {})
+    return found
 
 
 def _is_of_loop(entry: Entry) -> bool:
@@ -191,15 +209,14 @@ def is_finite(value: float) -> bool:
     return math.isfinite(value)
 
 
-def _sampled_lines(part: Part, samples: int) -> tuple[Iterator[bytes], bool]:
-    size = _size(part.path) if part.stop is None else part.stop
-    if size - part.start <= WHOLE_BYTES:
-        return part.lines(), False
-    spaced = _spaced_lines(part.path, part.start, size, samples)
-    if samples < SAMPLES:
-        return spaced, True
+def _sampled_lines(part: Part, size: int, files: int) -> Iterator[bytes]:
+    """Lines at even distances; where few files are read, all of val and test loops too."""
+    samples = min(_MOST_SAMPLES, max(_LEAST_SAMPLES, _SAMPLES // files))
+    spaced = _spaced_lines(part.path, part.start, part.start + size, samples)
+    if samples < _MOST_SAMPLES:
+        return spaced
     rare = (lines_with(part.path, b'"mode": "%s", "epoch": ' % mode, part.start, part.stop) for mode in _RARE)
-    return itertools.chain((line for line in spaced if not _IS_RARE.search(line)), *rare), True
+    return itertools.chain((line for line in spaced if not _IS_RARE.search(line)), *rare)
 
 
 def _spaced_lines(path: Path, start: int, stop: int, samples: int) -> Iterator[bytes]:

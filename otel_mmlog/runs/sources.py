@@ -10,7 +10,7 @@ from otel_mmlog.runs.config import flatten, read_config
 from otel_mmlog.runs.find import Run, find_runs
 from otel_mmlog.runs.mmengine import MMEngineRun, find_mmengine_runs
 from otel_mmlog.runs.python_config import read_python_config
-from otel_mmlog.runs.series import SAMPLES, Series, read_series
+from otel_mmlog.runs.series import Series, read_series
 
 Fits = Callable[[str], bool]
 
@@ -26,8 +26,8 @@ class Source:
         began_s: Unix time of its begin.
         ranks: Whose scalars there are.
         config: Its settings by dotted names; empty if they are not known.
-        read: Takes which names are wanted, the rank and the number of lines at which a long file is sampled; returns
-            the scalars by name.
+        read: Takes which names are wanted, the rank, and how many files the caller reads in all; returns the scalars
+            by name.
     """
 
     name: str
@@ -79,9 +79,9 @@ def _folder(path: Path) -> Path:
     return path.absolute().parents[1] if is_scalars else path
 
 
-def _read_theirs(run: MMEngineRun, fits: Fits, _rank: int, _samples: int = SAMPLES) -> dict[str, Series]:
+def _read_theirs(run: MMEngineRun, fits: Fits, _rank: int, _files: int = 1) -> dict[str, Series]:
     return run.read_series(fits)
 
 
-def _read(run: Run, fits: Fits, rank: int, samples: int = SAMPLES) -> dict[str, Series]:
-    return read_series(run, fits, rank, samples) if rank in run.ranks else {}
+def _read(run: Run, fits: Fits, rank: int, files: int = 1) -> dict[str, Series]:
+    return read_series(run, fits, rank, files) if rank in run.ranks else {}

@@ -112,5 +112,5 @@ def _measured(series: Series, direction: Direction) -> Measured:
     finite = [(value, at) for value, at in zip(series.values, series.steps, strict=True) if is_finite(value)]
     pick = max if direction == "max" else min
     best, best_iter = pick(finite, key=lambda pair: pair[0]) if finite else (math.nan, None)
-    odd = len(series) - len(finite)
+    odd = len(series) - len(finite) + sum(series.left_out.values())
     return Measured(series.values[-1], series.steps[-1], best, best_iter, odd)

@@ -15,7 +15,6 @@ from otel_mmlog.runs.reading import last_lines
 from otel_mmlog.runs.series import Series
 from otel_mmlog.runs.sources import Source
 
-_SAMPLES: Final = 20_000
 _NO_JOURNAL: Final = "There is no journal"
 _DELIVERED: Final = "The journal no longer has this run's spans (what a server has taken leaves the disk)"
 _LINES_ONLY: Final = "so this is what the lines tell: attempts, and epochs up to their last record."
@@ -123,9 +122,7 @@ def _whole(
 
 def _epochs(source: Source, starts: dict[tuple[int, int], float]) -> Iterator[Bar]:
     """Epochs of the first rank, from the record before each to its last one."""
-    found = source.read(
-        lambda name: name in ("train/loss", "train/time", "train/lr"), source.ranks[0], _SAMPLES
-    )
+    found = source.read(lambda name: name in ("train/loss", "train/time", "train/lr"), source.ranks[0], 1)
     series = max(found.values(), key=len, default=Series("", 0))
     begin_s, last = source.began_s, (-1, -1)
     bar: Bar | None = None
