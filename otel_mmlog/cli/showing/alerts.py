@@ -14,6 +14,7 @@ from otel_mmlog.runs.state import RankState
 _SEARCHED_BYTES = 1 << 30
 _LAST = 3
 _LEVELS = ("ERROR", "CRITICAL", "WARNING")
+_NEEDLES = tuple(f'", "level": "{level}", "logger": '.encode() for level in _LEVELS)
 _MANY_INTERVALS = 2
 _MOST_RANKS = 4
 
@@ -46,22 +47,17 @@ def bad_lines(run: Run) -> tuple[dict[str, Lines], str]:
     """
     parts = [run.parts_of(rank)[-1] for rank in run.ranks]
     parts = [part for part in parts if part.first.attempt == run.attempts[-1]]
-    most_bytes = _SEARCHED_BYTES // len(_LEVELS) // max(1, len(parts))
+    most_bytes = _SEARCHED_BYTES // max(1, len(parts))
     found = {level: Lines() for level in _LEVELS}
     is_whole = True
-    for level, lines in found.items():
-        entries: list[Entry] = []
-        for part in parts:
-            start = max(part.start, _stop(part) - most_bytes)
-            is_whole &= start == part.start
-            for line in lines_with(
-                part.path, f'", "level": "{level}", "logger": '.encode(), start, part.stop
-            ):
-                entry = parse_entry(line)
-                if entry is not None:
-                    lines.count += 1
-                    entries = _with(entries, entry)
-        lines.last = sorted(entries, key=lambda entry: entry.time_s)[-_LAST:]
+    for part in parts:
+        start = max(part.start, _stop(part) - most_bytes)
+        is_whole &= start == part.start
+        for entry in map(parse_entry, lines_with(part.path, _NEEDLES, start, part.stop)):
+            if entry is not None and entry.level in found:
+                lines = found[entry.level]
+                lines.count += 1
+                lines.last = _with(lines.last, entry)
     return found, "" if is_whole else f"in the last {shown_bytes(most_bytes)} of each file"
 
 
