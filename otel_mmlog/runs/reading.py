@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-_BLOCK_BYTES = 1 << 16
+Skips = Callable[[bytes], bool]
+"""Whether none of the lines of a block is wanted, all of them whole, the last one without its newline."""
+
+_BLOCK_BYTES = 1 << 16  # of longer blocks memory comes anew from the system, each time
 _MAX_LINE_BYTES = 1 << 24
 _NEAR_BYTES = 1 << 12
-_SEARCH_BYTES = 1 << 18  # fits into a core's cache
 
 
 def lines_from(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
@@ -32,8 +34,16 @@ def lines_from(path: Path, start: int = 0, stop: int | None = None) -> Iterator[
             yield line[:-1]
 
 
-def last_lines(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+def last_lines(
+    path: Path, start: int = 0, stop: int | None = None, skips: Skips | None = None
+) -> Iterator[bytes]:
     """Yield the whole lines between two offsets, the last one first; reads no more than it has to.
+
+    Args:
+        path: The file.
+        start: Offset of the beginning of a line.
+        stop: An offset, or None for the end of the file.
+        skips: Whether none of some lines is wanted; it may be asked, or not.
 
     Raises:
         OSError: The file cannot be read.
@@ -45,12 +55,14 @@ def last_lines(path: Path, start: int = 0, stop: int | None = None) -> Iterator[
         while at > start:
             size = min(_BLOCK_BYTES, at - start)
             at -= size
-            first, *lines = (_read_at(file, at, size) + rest).split(b"\n")
-            for line in reversed(lines):
+            first, newline, others = (_read_at(file, at, size) + rest).partition(b"\n")
+            rest = first if len(first) < _MAX_LINE_BYTES else b""
+            if not newline or (skips is not None and not is_torn and skips(others)):
+                continue
+            for line in reversed(others.split(b"\n")):
                 if not is_torn:
                     yield line
                 is_torn = False
-            rest = first if len(first) < _MAX_LINE_BYTES else b""
         if not is_torn:
             yield rest
 
@@ -112,20 +124,29 @@ def lines_with(
         OSError: The file cannot be read.
     """
     needles = needle if isinstance(needle, tuple) else (needle,)
+    for block in whole_blocks(path, start, stop):
+        for each in needles:
+            yield from _hits(block, each)
+
+
+def whole_blocks(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    """Yield the whole lines between two offsets, many at once, each with its newline.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     with path.open("rb") as file:
         file.seek(start)
         left = (os.fstat(file.fileno()).st_size if stop is None else stop) - start
         rest = b""
         while left > 0:
-            block = file.read(min(_SEARCH_BYTES, left))
+            block = file.read(min(_BLOCK_BYTES, left))
             if not block:
                 return
             left -= len(block)
             end = block.rfind(b"\n") + 1
             if end:
-                whole = rest + block[:end]
-                for each in needles:
-                    yield from _hits(whole, each)
+                yield rest + block[:end]
             rest = block[end:] if end else rest + block
             rest = rest if len(rest) < _MAX_LINE_BYTES else b""
 

@@ -21,6 +21,7 @@ from otel_mmlog.cli.tail import follow_run
 from otel_mmlog.cli.tailing.files import find_families
 from otel_mmlog.cli.tailing.printer import Printer
 from otel_mmlog.cli.tailing.wants import Wants, parse_ranks, parse_since
+from otel_mmlog.runs import reading
 from tests.processes import BEGIN, environment, start_python
 from tests.runs.written import BEGAN_S, json_line, record_line, write
 
@@ -143,6 +144,23 @@ def test_clock_times_after_the_clocks_were_changed(monkeypatch: pytest.MonkeyPat
         assert parse_since("01:30", now_s) == now_s - 4.5 * 3600
         assert parse_since("05:30", now_s) == now_s - 24.5 * 3600
     time.tzset()
+
+
+def test_grep_at_a_glance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of records that cannot fit are skipped, from both ends; a line that may fit never is."""
+    monkeypatch.setattr(reading, "_BLOCK_BYTES", 1500)
+    lines = [record_line(number, {"loss": 0.5}) for number in range(200)]
+    lines[90] = json_line(BEGAN_S + 90, "saved", path="a", mode="fast")
+    lines[120] = json_line(BEGAN_S + 120, "bad", level="ERROR")
+    lines[150] = lines[150].replace(b"Epoch(train)", rb"\"fast\"")
+    write(tmp_path / "tmp.jsonl", lines)
+    for count in (["-n", "all"], ["-n", "9"]):
+        assert texts(tail(tmp_path, *count, "--grep", "mode=fast")) == ["saved  path=a  mode=fast"]
+        assert texts(tail(tmp_path, *count, "--grep", "bad|fast")) == texts(
+            tail(tmp_path, *count, "--grep", "(bad|fast)")
+        )
+        assert texts(tail(tmp_path, *count, "--level", "W")) == ["bad"]
+        assert texts(tail(tmp_path, *count, "--grep", "no such words")) == []
 
 
 def test_nothing_since(two_ranks: Path) -> None:

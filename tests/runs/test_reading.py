@@ -17,7 +17,7 @@ LINES = st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b""
 def small_blocks() -> "pytest.MonkeyPatch":  # type: ignore[misc]  # a generator
     """Blocks so small that lines cross them."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_BLOCK_BYTES", "_SEARCH_BYTES", "_NEAR_BYTES"):
+        for name in ("_BLOCK_BYTES", "_NEAR_BYTES"):
             patch.setattr(reading, name, 16)
         yield patch
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from otel_mmlog.cli.tailing.files import LogFile
-from otel_mmlog.cli.tailing.lines import Line, json_lines, text_lines
+from otel_mmlog.cli.tailing.lines import Line, json_lines, skips_blocks, text_lines
 from otel_mmlog.cli.tailing.wants import Wants
 from otel_mmlog.runs.dated import time_of
 from otel_mmlog.runs.entries import parse_entry
-from otel_mmlog.runs.reading import first_where, last_lines, lines_from
+from otel_mmlog.runs.reading import first_where, last_lines, lines_from, whole_blocks
 
 _SPARE_FILES = 64
 
@@ -87,11 +87,11 @@ def _order(line: Line) -> tuple[float, int, int]:
 
 
 def _backwards(file: LogFile, end: int, wants: Wants) -> Iterator[Line]:
-    lines = last_lines(file.path, 0, end)
     if file.is_json:
+        lines = last_lines(file.path, 0, end, skips_blocks(wants.least, wants.pattern))
         found = json_lines(lines, wants.least, wants.pattern)
     else:
-        found = text_lines(lines, file.rank, last_first=True)
+        found = text_lines(last_lines(file.path, 0, end), file.rank, last_first=True)
     since_s = wants.since_s
     return found if since_s is None else itertools.takewhile(lambda line: line.time_s >= since_s, found)
 
@@ -99,14 +99,23 @@ def _backwards(file: LogFile, end: int, wants: Wants) -> Iterator[Line]:
 def _forwards(file: LogFile, end: int, wants: Wants) -> Iterator[Line]:
     since_s = wants.since_s
     if since_s is None:
-        return parsed(lines_from(file.path, 0, end), file, wants)
+        return parsed(_lines(file, 0, end, wants), file, wants)
 
     def is_behind(line: bytes) -> bool | None:
         time_s = _json_time(line) if file.is_json else time_of(line)
         return None if time_s is None else time_s >= since_s
 
     start, _ = first_where(file.path, 0, end, is_behind)
-    return parsed(lines_from(file.path, start, end), file, wants)
+    return parsed(_lines(file, start, end, wants), file, wants)
+
+
+def _lines(file: LogFile, start: int, end: int, wants: Wants) -> Iterator[bytes]:
+    """The lines of a file, without some of those that are not wanted."""
+    skips = skips_blocks(wants.least, wants.pattern) if file.is_json else None
+    if skips is None:
+        return lines_from(file.path, start, end)
+    blocks = (block[:-1] for block in whole_blocks(file.path, start, end))
+    return (line for block in blocks if not skips(block) for line in block.split(b"\n"))
 
 
 def _json_time(line: bytes) -> float | None:

@@ -12,13 +12,19 @@ from otel_mmlog.pipeline.plain import to_json
 from otel_mmlog.pipeline.text import TextRenderer, message
 from otel_mmlog.runs.dated import Dated, dated, last_dated, text_of
 from otel_mmlog.runs.entries import Entry, parse_entry
+from otel_mmlog.runs.reading import Skips
 
 HIDDEN = "mmlog.scalars"
 """Event whose lines are in JSON files and in no text file."""
 
 _CONFIG = "mmlog.run.config"
 _LEVEL = re.compile(rb'"level": "([^"\\]+)"')
-_RECORD = b', "mode": "'
+_RECORDS = (
+    b'.iter", "mode": "',
+    b'.epoch", "mode": "',
+)  # the event's name, and what follows in records alone
+_PLAIN = re.compile(r"[\w ,:;=@%&<>/'-]+(?:\|[\w ,:;=@%&<>/'-]+)*", re.ASCII)
+_LOW = (b'", "level": "INFO", "logger": ', b'", "level": "DEBUG", "logger": ')
 _TEXT, _TEXT_END = b'"event": "', b'", "rank": '
 _IDS = ("trace_id", "span_id")
 _SOURCE = re.compile(r"(.*):(\d+)", re.S)
@@ -63,6 +69,30 @@ def json_lines(
         entry = parse_entry(line)
         if entry is not None and entry.event_name != HIDDEN:
             yield Line(entry.time_s, entry.rank, entry.seq, level_number(entry.level), entry, None, line)
+
+
+def skips_blocks(least: int, pattern: "re.Pattern[str] | None") -> Skips | None:
+    """Return whether a block of JSON lines holds none that is wanted, by a glance; None if a glance cannot tell.
+
+    Args:
+        least: Level below which no line is wanted.
+        pattern: What the text of a line holds; of words alone, or words with ``|`` between them, a glance tells.
+    """
+    words: tuple[bytes, ...] = ()
+    if pattern is not None and _PLAIN.fullmatch(pattern.pattern) and not pattern.flags & re.IGNORECASE:
+        words = tuple(pattern.pattern.encode().split(b"|"))
+    if not words and least <= logging.INFO:
+        return None
+
+    def skips(block: bytes) -> bool:
+        count = block.count(b"\n") + 1
+        if least > logging.INFO and sum(map(block.count, _LOW)) == count:
+            return True
+        if not words or any(word in block for word in words):
+            return False
+        return sum(map(block.count, _RECORDS)) == count
+
+    return skips
 
 
 def text_lines(lines: Iterable[bytes], rank: int, *, last_first: bool = False) -> Iterator[Line]:
@@ -114,7 +144,7 @@ def _level_in(line: bytes) -> int:
 
 def _lacks(line: bytes, pattern: "re.Pattern[str]") -> bool:
     """Whether it is the line of a record whose text a pattern is not in; False where only parsing tells."""
-    if _RECORD not in line:
+    if not any(each in line for each in _RECORDS):
         return False
     start = line.find(_TEXT) + len(_TEXT)
     text = line[start : line.find(_TEXT_END, start)]
