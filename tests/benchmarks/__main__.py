@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.benchmarks import (
     checkpoint,
+    commands,
     curves,
     delivery,
     endpoint,
@@ -50,6 +51,7 @@ BENCHMARKS = {
         registry,
         runner,
         endpoint,
+        commands,
     )
 }
 _QUICK = "one short round each: these figures show that it runs, and decide nothing"
@@ -67,7 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
     measured: list[Row] = []
     began_s = time.perf_counter()
-    all_of_them = {**BENCHMARKS, **LONG, fleet.NAME: partial(fleet.rows, ranks=options.ranks)}
+    all_of_them = {
+        **BENCHMARKS,
+        **LONG,
+        fleet.NAME: partial(fleet.rows, ranks=options.ranks),
+        commands.NAME: partial(commands.rows, lines=options.lines),
+    }
     for name in options.only or (all_of_them if options.full else BENCHMARKS):
         print(f"{time.perf_counter() - began_s:4.0f} s: measuring {name} ...", file=sys.stderr, flush=True)
         measured += all_of_them[name](quick=options.quick)
@@ -97,6 +104,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="|".join([*BENCHMARKS, *LONG]),
     )
     parser.add_argument("--ranks", type=int, default=1000, metavar="N", help="of the fleet")
+    parser.add_argument(
+        "--lines", type=int, default=commands.LINES, metavar="N", help="of each rank, for commands to look at"
+    )
     parser.add_argument("--full", action="store_true", help=f"also what takes minutes: {', '.join(LONG)}")
     return parser.parse_args(arguments)
 

@@ -18,6 +18,7 @@ GROUPS = {
     "a registry of MMEngine": ("registry",),
     "a real Runner of MMEngine, everything on": ("runner", "runner_long"),
     "what an endpoint does to a step": ("endpoint",),
+    "looking at the files of a long run": ("commands",),
 }
 """Heading -> names of benchmarks, in the table's order."""
 

@@ -50,6 +50,7 @@ def test_every_row_is_produced(table: Any) -> None:
         "registry": 8,
         "runner": 6,
         "endpoint": 8,
+        "commands": 7,
     }
 
 
