@@ -192,7 +192,7 @@ def answers(url: str) -> bool:
 
 def get_json(url: str, **query: str) -> Any:
     """The JSON that a server answers with."""
-    with urllib.request.urlopen(f"{url}?{urlencode(query)}", timeout=10) as answer:
+    with urllib.request.urlopen(f"{url}?{urlencode(query)}", timeout=60) as answer:
         return json.load(answer)
 
 
@@ -201,7 +201,7 @@ def post_json(url: str, body: Any) -> int:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:

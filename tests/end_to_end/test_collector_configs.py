@@ -54,7 +54,7 @@ def post(url: str, body: Any, token: str | None, authority: Path | None) -> int:
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     trust = ssl.create_default_context(cafile=str(authority) if authority else None)
     try:
-        with urllib.request.urlopen(request, timeout=10, context=trust) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=trust) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:

@@ -218,7 +218,7 @@ def test_local_config_takes_otlp_as_it_is(tmp_path: Path, configs: Path) -> None
             request = urllib.request.Request(
                 f"http://127.0.0.1:{port}/v1/{path}", item.data, {"Content-Type": "application/json"}
             )
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 assert answer.status == 200
         server.stop()
     found = read_otlp(out)
