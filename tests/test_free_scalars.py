@@ -1,5 +1,7 @@
 """Scalars that are logged outside of any loop."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,24 @@ def test_record_has_what_is_new(make_run: MakeRun, tmp_path: Path) -> None:
         {"loss": 2, "highest": 3, "iter": 3},
         {"lr": 2, "iter": 9},
     ]
+
+
+def test_threads_log_new_names(make_run: MakeRun, tmp_path: Path) -> None:
+    """A record that one thread makes while another one logs a new name is there, and nobody's call fails."""
+
+    def log_names(thread: int) -> None:
+        for number in range(100):
+            run.log({f"of_{thread}/{number}": number})
+
+    switched_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with make_run(interval=1) as run, ThreadPoolExecutor(3) as pool:
+            for done in [pool.submit(log_names, thread) for thread in range(3)]:
+                done.result()
+    finally:
+        sys.setswitchinterval(switched_s)
+    assert len({tag for record in records(tmp_path) for tag in record["tags"]} - {"iter"}) == 300
 
 
 @pytest.mark.parametrize("step", ["x", 2.5, True, -1, [1]])

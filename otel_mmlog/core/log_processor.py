@@ -61,7 +61,7 @@ class LogProcessor(RunnerFace):
         self._keep(hub, progress)
         hierarchical, scalars = self.log_with_hierarchy, hub.log_scalars
         if windows is not None:
-            scalars = {key: history for key, history in scalars.items() if key in windows}
+            scalars = {key: scalars[key] for key in windows if key in scalars}
         shown = self._iter_tags(scalars, progress, on_error, hierarchical=False)
         tags = self._iter_tags(scalars, progress, on_error, hierarchical=True) if hierarchical else shown
         text = self._iter_text(progress, shown.values, tags.values, memory_mib)

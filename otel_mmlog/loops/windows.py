@@ -8,13 +8,13 @@ from otel_mmlog.loops.state import Loop
 def mode_totals(hub: MessageHub, mode: Mode) -> dict[str, int]:
     """How many values each history of a mode ever got."""
     prefix = f"{mode}/"
-    return {name: history.total for name, history in hub.log_scalars.items() if name.startswith(prefix)}
+    items = list(hub.log_scalars.items())  # in one go: another thread may log a new name
+    return {name: history.total for name, history in items if name.startswith(prefix)}
 
 
 def new_values(hub: MessageHub, mode: Mode, totals: dict[str, int]) -> dict[str, int]:
     """How many values the histories of a mode got since they had these totals; those with none are left out."""
-    windows = {name: total - totals.get(name, 0) for name, total in mode_totals(hub, mode).items()}
-    return {name: window for name, window in windows.items() if window}
+    return _since(totals, mode_totals(hub, mode))
 
 
 class Unshown:
@@ -30,9 +30,9 @@ class Unshown:
 
     def take(self) -> dict[str, int]:
         """How many values came of each since the last call."""
-        windows = new_values(self._hub, "train", self._totals)
+        before = self._totals
         self.skip()
-        return windows
+        return _since(before, self._totals)
 
     def skip(self) -> None:
         """Take all that the hub holds as shown."""
@@ -49,3 +49,7 @@ def summary_windows(hub: MessageHub, loop: Loop) -> dict[str, int]:
         **new_values(hub, loop.mode, loop.totals),
         **new_values(hub, loop.mode, loop.totals_at_end),
     }
+
+
+def _since(before: dict[str, int], now: dict[str, int]) -> dict[str, int]:
+    return {name: total - before.get(name, 0) for name, total in now.items() if total != before.get(name, 0)}
