@@ -98,7 +98,7 @@ class Splicing:
 
     A loop whose iterations go back does again what is behind: a restart, or a checkpoint that was loaded. A record of
     scalars that name their step may go back to any, as TensorBoard's by epoch beside those by iteration: it tells of
-    this step alone, and only what is new in it.
+    this step and of its own scalars alone.
 
     Args:
         fits: Whether a name such as ``val/acc`` is wanted.
@@ -116,19 +116,16 @@ class Splicing:
             entry: The record.
             is_sampled: Whether records between it and the one before may be missing.
         """
-        carried: Mapping[str, Any] = {}
         if entry.mode == "train":
             last, self._last = self._last, entry
-            if last is None or last.attempt < entry.attempt:
-                self._drop_from(entry.iter, but_of=entry.attempt)
-            elif entry.iter < last.iter and _is_of_loop(entry):
-                self._drop_from(entry.iter)
-            elif entry.iter < last.iter:
-                carried = last.tags
+            if _is_of_loop(entry):
+                if last is None or last.attempt < entry.attempt:
+                    self._drop_from(entry.iter, but_of=entry.attempt)
+                elif entry.iter < last.iter:
+                    self._drop_from(entry.iter)
         for tag, value in entry.tags.items():
             name = full_name(entry.mode, tag)
-            is_carried = tag in carried and repr(carried[tag]) == repr(value)  # by repr, since NaN is not NaN
-            if is_number(value) and self._fits(name) and not is_carried:
+            if is_number(value) and self._fits(name):
                 series = self._found.setdefault(name, Series(name, entry.rank))
                 series.is_sampled |= is_sampled
                 series.put(entry, value)
@@ -193,8 +190,8 @@ def read_series(run: Run, fits: Callable[[str], bool], rank: int, files: int = 1
 
 
 def _is_of_loop(entry: Entry) -> bool:
-    """Whether a loop counts its iterations, and not the user."""
-    return "data_time" in entry.tags
+    """Whether a loop counts its iterations, and not the user: it has both times, with hierarchy below its mode."""
+    return all(tag in entry.tags or f"{entry.mode}/{tag}" in entry.tags for tag in ("time", "data_time"))
 
 
 def is_number(value: Any) -> bool:

@@ -86,7 +86,7 @@ def first_odd(series: Series) -> int:
 
 def test_what_was_done_again_counts_once(tmp_path: Path) -> None:
     """Where iterations go back is kept, so that the steps behind it are forgotten, in an attempt and between two."""
-    tags = {"loss": 9.0, "data_time": 0.1}
+    tags = {"loss": 9.0, "time": 0.2, "data_time": 0.1}
     lines = [written.record_line(step, tags) for step in range(1, 1001)]
     lines += [written.record_line(step, {**tags, "loss": 1.0}) for step in range(301, 1001)]
     lines += [written.record_line(step, {**tags, "loss": 2.0}, attempt=1) for step in range(601, 1501)]
