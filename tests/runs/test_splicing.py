@@ -18,7 +18,6 @@ ATTEMPTS = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(1, 7)), min_size=1, max_size=4
 )
 VAL_EVERY = 9
-TIMES = {"time": 0.2, "data_time": 0.1}
 
 
 def write(folder: Path, attempts: list[tuple[int, int, int]]) -> dict[str, list[list[int]]]:
@@ -31,7 +30,7 @@ def write(folder: Path, attempts: list[tuple[int, int, int]]) -> dict[str, list[
             steps.append([])
         for step in range(start + 1, start + length + 1):
             if step % interval == 0:
-                file.record(step, loss=number + step / 1000, **TIMES)
+                file.record(step, loss=number + step / 1000, time=0.2, data_time=0.1)
                 told["train/loss"][-1].append(step)
             if step % VAL_EVERY == 0:
                 file.record(step, mode="val", acc=number + step / 1000)
@@ -93,7 +92,7 @@ def test_loop_that_goes_back_does_again_what_is_behind(tmp_path: Path) -> None:
     file.start()
     for value, steps in ((1.0, (5, 10, 15, 20)), (2.0, (5, 10))):
         for step in steps:
-            file.record(step, loss=value, **TIMES)
+            file.record(step, loss=value, time=0.2, data_time=0.1)
             file.record(step, mode="val", acc=value)
     assert pairs_of(tmp_path) == pairs_of(tmp_path, "val/acc") == [(5, 2.0), (10, 2.0)]
 
@@ -105,7 +104,7 @@ def test_evaluation_before_the_first_step_of_an_attempt(tmp_path: Path) -> None:
         file.start()
         for step in (0, 5):
             file.record(step, mode="val", acc=value)
-            file.record(step, loss=value, **TIMES)
+            file.record(step, loss=value, time=0.2, data_time=0.1)
     assert pairs_of(tmp_path) == pairs_of(tmp_path, "val/acc") == [(0, 2.0), (5, 2.0)]
 
 
@@ -125,10 +124,11 @@ def test_scalar_by_epoch_beside_one_by_iteration(tmp_path: Path) -> None:
 
 def test_rollback_with_hierarchy(tmp_path: Path) -> None:
     """A loop whose tags are below its mode goes back as any."""
-    file = RunFile(tmp_path)
-    file.start()
-    for step, loss in ((1, 0.5), (2, 0.4), (3, 0.3), (2, 0.2)):
-        file.record(step, **{"train/loss": loss, "train/time": 0.2, "train/data_time": 0.1})
+    lines = [
+        written.record_line(step, {"train/loss": loss, "train/time": 0.2, "train/data_time": 0.1})
+        for step, loss in ((1, 0.5), (2, 0.4), (3, 0.3), (2, 0.2))
+    ]
+    written.write(tmp_path / "a.jsonl", lines)
     assert pairs_of(tmp_path) == [(1, 0.5), (2, 0.2)]
 
 
