@@ -26,7 +26,7 @@ _OF_TEXTS: Final = re.compile(
 )
 _USER_INFO: Final = re.compile(r"(?<=://)[^/\s]+(?=@)")
 _QUERY_KEY: Final = re.compile(r"(?<=[?&;#])([^?&;#=\s\"]+)=")
-_QUERY_VALUE: Final = re.compile(r"[^&#\s\"]*")
+_QUERY_VALUE: Final = re.compile(r"[^&#\s\"]+")
 # As in signed links: in other settings these are no secrets.
 _SECRET_IN_QUERY: Final = re.compile("sig|signature|key|code|jwt")
 
@@ -81,15 +81,19 @@ def _masked_urls(text: str) -> str:
 
 
 def _secrets_in_queries(text: str) -> Iterator[tuple[int, int]]:
-    for key in _QUERY_KEY.finditer(text):
-        value = _QUERY_VALUE.match(text, key.end())
-        if value is not None and _is_secret_in_query(unquote_plus(key[1]), value[0]):
-            yield value.span()
+    at = 0
+    while (key := _QUERY_KEY.search(text, at)) is not None:
+        at = key.end()
+        if _is_secret_in_query(unquote_plus(key[1])):
+            value = _QUERY_VALUE.match(text, at)
+            if value is not None:
+                yield value.span()
+                at = value.end()
 
 
-def _is_secret_in_query(key: str, value: str) -> bool:
-    return _is_secret(key, value) or (
-        bool(value) and any(_SECRET_IN_QUERY.fullmatch(word.lower()) for word in _WORDS.findall(key))
+def _is_secret_in_query(key: str) -> bool:
+    return _is_secret(key, MASK) or any(
+        _SECRET_IN_QUERY.fullmatch(word.lower()) for word in _WORDS.findall(key)
     )
 
 

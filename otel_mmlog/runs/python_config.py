@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from otel_mmlog.core.masking import masked
+from otel_mmlog.core.masking import MASK, masked
 
 
 def read_python_config(path: Path) -> dict[str, Any]:
     """Return what the assignments in a file say; what is no literal and no ``dict(...)`` as its source.
 
     Returns:
-        Name -> value, nested as in the file, with secrets masked; empty for a file that is no Python.
+        Name -> value, nested as in the file, with secrets masked; empty for a file that is no Python. A source is
+        without its texts: in ``Client("...")`` nobody can tell whether one is a secret.
 
     Raises:
         OSError: It cannot be read.
@@ -42,7 +43,15 @@ def _value(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError):
-        return ast.unparse(node)
+        return ast.unparse(_WithoutTexts().visit(node))
+
+
+class _WithoutTexts(ast.NodeTransformer):
+    """Puts `MASK` in the place of each text in an expression."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        """Replace a text; numbers stay."""
+        return ast.Constant(MASK) if isinstance(node.value, (str, bytes)) else node
 
 
 def _of_call(node: ast.Call) -> dict[str, Any]:

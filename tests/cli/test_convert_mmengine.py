@@ -14,7 +14,6 @@ from otel_mmlog.cli.main import main
 from otel_mmlog.converting.mmengine_line import parse_record_line
 from otel_mmlog.runs.find import find_runs
 from otel_mmlog.runs.mmengine import find_mmengine_runs
-from otel_mmlog.runs.python_config import read_python_config
 from otel_mmlog.runs.state import rank_state
 from tests.integrations.mmengine.runners import close_loggers, make_runner, quiet
 from tests.journals import events, json_lines, read_journals, records
@@ -194,19 +193,3 @@ def test_lines(text: str, mode: str, at: int, is_summary: bool, values: dict[str
     assert line is not None
     assert (line.mode, line.at, line.is_summary) == (mode, at, is_summary)
     assert {name: value for name, value in line.values.items() if not math.isnan(value)} == values
-
-
-def test_config_is_read_and_not_run(tmp_path: Path) -> None:
-    """Calls of dict and literals are settings, and nothing in the file is executed."""
-    path = tmp_path / "config.py"
-    path.write_text(
-        "model = dict(type='Net', depths=[1, 2], head=dict({'a-b': 1}, x=None))\nlr = -0.5\n"
-        "evil = __import__('os').system('touch evil')\n"
-    )
-    assert read_python_config(path) == {
-        "model": {"type": "Net", "depths": [1, 2], "head": {"a-b": 1, "x": None}},
-        "lr": -0.5,
-        "evil": "__import__('os').system('touch evil')",
-    }
-    path.write_text("not python")
-    assert read_python_config(path) == {}

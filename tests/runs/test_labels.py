@@ -62,15 +62,22 @@ def test_setting_of_numbers() -> None:
 
 
 def test_python_config_is_not_run(tmp_path: Path) -> None:
-    """The assignments of a file are read; what is no literal is shown as it stands there."""
+    """The assignments of a file are read; what is no literal is shown as its source, without its texts."""
     path = tmp_path / "config.py"
     path.write_text(
-        "model = dict(depth=18, norm=dict(type='BN'))\nlr = -0.1\nx = open('/dev/null')\nimport os\n"
+        "model = dict(type='Net', depths=[1, 2], head=dict({'a-b': 1}, x=None), api_key='secret')\nlr = -0.5\n"
+        "evil = __import__('os').system('touch evil', 3)\nclient = dict(to=[Client(f'secret{1}')])\nimport os\n"
     )
     assert read_python_config(path) == {
-        "model": {"depth": 18, "norm": {"type": "BN"}},
-        "lr": -0.1,
-        "x": "open('/dev/null')",
+        "model": {
+            "type": "Net",
+            "depths": [1, 2],
+            "head": {"a-b": 1, "x": None},
+            "api_key": "***",
+        },
+        "lr": -0.5,
+        "evil": "__import__('***').system('***', 3)",
+        "client": {"to": ["Client(f'***{1}')"]},
     }
     path.write_text("no python (")
     assert read_python_config(path) == {}
