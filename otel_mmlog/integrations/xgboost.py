@@ -37,8 +37,10 @@ class MMLogCallback(TrainingCallback):
         self.held = HeldRun(experiment_name, options)
         self._followed: FollowedTraining | None = None
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return functools.partial(MMLogCallback, **self.held.options), (self.held.experiment_name,)
+    def __reduce__(self) -> tuple[Callable[[], "MMLogCallback"], tuple[()], dict[str, Any]]:
+        make = functools.partial(_without_run, type(self), self.held.experiment_name, self.held.options)
+        state = {name: value for name, value in vars(self).items() if name not in ("held", "_followed")}
+        return make, (), state
 
     def before_training(self, model: Any) -> Any:
         """Open the run, unless one is open, and begin the loop.
@@ -101,6 +103,15 @@ class MMLogCallback(TrainingCallback):
         followed, self._followed = self._followed, None
         if followed is not None:
             followed.end()
+
+
+def _without_run(
+    kind: type[MMLogCallback], experiment_name: Any, options: Mapping[str, Any]
+) -> MMLogCallback:
+    """A callback of a kind, whose own arguments may be others than these."""
+    made = kind.__new__(kind)
+    MMLogCallback.__init__(made, experiment_name, **options)
+    return made
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,14 @@ MMLogCallback = pytest.importorskip("otel_mmlog.integrations.xgboost").MMLogCall
 PARAMETERS = {"objective": "binary:logistic", "nthread": 1}
 
 
+class OwnCallback(MMLogCallback):  # type: ignore[misc, valid-type]
+    """A user's, with arguments of its own."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__("other", interval=3)
+        self.names = names
+
+
 def points() -> tuple[Any, Any]:
     values = np.random.default_rng(0).normal(size=(64, 2))
     return values, values.sum(1) > 0
@@ -62,12 +70,13 @@ def test_open_run_is_used(make_run: MakeRun, tmp_path: Path) -> None:
 
 
 def test_copies_have_no_run(make_run: MakeRun) -> None:
-    """A callback that has trained is copied and pickled with its model, without its run."""
+    """A callback that has trained is copied and pickled with its model, without its run, as what it is."""
     make_run()
-    callback = MMLogCallback("other", interval=3)
+    callback = OwnCallback(["auc"])
     xgboost.train(PARAMETERS, xgboost.DMatrix(*points()), 1, callbacks=[callback])
     for other in (copy.deepcopy(callback), pickle.loads(pickle.dumps(callback))):
         assert (other.held.experiment_name, other.held.options) == ("other", {"interval": 3})
+        assert (type(other), other.names) == (OwnCallback, ["auc"])
 
 
 def test_faults_cost_no_training(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
