@@ -87,6 +87,11 @@ class Run(RunBase):
         """Whether `log` takes a ``step`` now: outside of loops, which count by themselves."""
         return self._loops.takes_steps
 
+    @property
+    def iteration(self) -> int:
+        """Where training stands: the iterations that are over, with the one that runs if it has logged."""
+        return self._loops.state()["iter"]
+
     def epochs(self, n: int, start: int | None = None) -> SizedIterator[int]:
         """Return an iterator over the epochs of a training, from 0.
 

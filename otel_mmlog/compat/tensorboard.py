@@ -15,6 +15,7 @@ from otel_mmlog.core.progress import Mode
 from otel_mmlog.integrations.held_run import AS_LOGGED, HeldRun, guarded, name_of
 from otel_mmlog.integrations.names import mode_named, translated_all
 from otel_mmlog.run import Run
+from otel_mmlog.runs.last_step import last_step
 
 _writers: "list[SummaryWriter]" = []
 _prefixes: WeakKeyDictionary[Run, dict[str, Path]] = WeakKeyDictionary()
@@ -40,6 +41,7 @@ class SummaryWriter:
         self, log_dir: str | os.PathLike[str] | None = None, comment: str = "", *_args: Any, **options: Any
     ) -> None:
         self._step: int | None = None
+        self._done = 0
         named = mode_named(name_of(log_dir, ""))
         self._mode: Mode = named or "train"
         self._folder = None if log_dir is None else Path(log_dir)
@@ -120,7 +122,10 @@ class SummaryWriter:
         """Do nothing: lines are on disk already."""
 
     def close(self) -> None:
-        """End the run, if it is of a writer and no other writer is open; what is added later is its next attempt."""
+        """End the run, if it is of a writer and no other writer is open.
+
+        What is added later is its next attempt, which goes on behind its last step where none is given.
+        """
         self._end(None)
 
     @guarded
@@ -131,7 +136,8 @@ class SummaryWriter:
         run = self._opened()
         if self._prefix:
             named = {name.replace("/", f"/{self._prefix}", 1): value for name, value in named.items()}
-        run.log(named, step=self._step if run.takes_steps else None)
+        step = self._done + 1 if self._step is None and run.iteration < self._done else self._step
+        run.log(named, step=step if run.takes_steps else None)
 
     def _note_time(self, walltime: float | None) -> None:
         if walltime is not None:
@@ -141,6 +147,8 @@ class SummaryWriter:
         """The run, opened again if the writer was closed."""
         if self not in _writers:
             self._run = self._join(resume=True)
+            if self.held.is_own:
+                self._done = last_step(self._run.work_dir, self._run.run_id, self._run.rank)
         return self._run
 
     def _join(self, **defaults: Any) -> Run:

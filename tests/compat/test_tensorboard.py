@@ -102,14 +102,15 @@ def test_steps_are_cut_to_whole_numbers(tmp_path: Path) -> None:
 
 
 def test_closed_writer_is_opened_again(tmp_path: Path) -> None:
-    """What is added behind ``close`` is the next attempt of the same run, as TensorBoard begins a next file."""
+    """What is added behind ``close`` is the next attempt of the same run, and goes on with its steps."""
     folder = tmp_path / "tmp"
     board = writer(folder)
-    for step in (1, 2):
-        board.add_scalar("loss", step, step)
+    for step in (1, 5, None, 3):
+        board.add_scalar("loss", 1, step)
+        board.add_scalar("loss", 1, step)
         board.close()
     found = records(folder)
-    assert [(each["attempt"], each["iter"]) for each in found] == [(0, 1), (1, 2)]
+    assert [(each["attempt"], each["iter"]) for each in found] == [(0, 1), (1, 5), (2, 6), (2, 7), (3, 3)]
     assert len({each["run_id"] for each in found}) == 1
 
 
