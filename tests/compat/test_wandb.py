@@ -45,14 +45,61 @@ def test_script(tmp_path: Path) -> None:
 
 
 def test_steps(tmp_path: Path) -> None:
-    """A step numbers the record; ``commit=False`` waits for the next call."""
+    """A step numbers the record, and stays open until another is named; ``commit=False`` waits for its end."""
     with begin(tmp_path) as run:
         run.log({"loss": 1}, step=5)
         run.log({"loss": 2}, commit=False)
         run.log({"lr": 3}, step=9)
-        run.log({"last": 4}, commit=False)
-    assert headers(tmp_path) == ["Iter(train) [5/?]", "Iter(train) [9/?]", "Iter(train) [10/?]"]
-    assert records(tmp_path)[1]["tags"] == {"loss": 2, "lr": 3, "iter": 9}
+        run.log({"acc": 4})
+        run.log({"next": 5})
+        for step in (20, 21):
+            run.log({"loss": step}, step=step, commit=False)
+        run.log({"acc": 6}, step=22)
+    assert [record["tags"] for record in records(tmp_path)] == [
+        {"loss": 2, "iter": 5},
+        {"lr": 3, "acc": 4, "iter": 9},
+        {"next": 5, "iter": 10},
+        {"loss": 20, "iter": 20},
+        {"loss": 21, "iter": 21},
+        {"acc": 6, "iter": 22},
+    ]
+
+
+def test_rows_without_scalars_are_steps(tmp_path: Path) -> None:
+    """As wandb counts them: a record has the step that ``run.step`` says, in a resumed run, too."""
+    rows: list[dict[str, Any]] = [
+        {"image": wandb.Image(None)},
+        {"loss": 1},
+        {"note": "x"},
+        {},
+        {"val/acc": 2},
+        {"epoch": 1},
+        {"loss": 3},
+    ]
+    for start in (0, 7):
+        with begin(tmp_path, id="one", resume="allow") as run:
+            assert run.starting_step == start
+            for number, row in enumerate(rows, start + 1):
+                run.log(row)
+                assert run.step == number
+    assert [record["iter"] for record in records(tmp_path)] == [2, 5, 7, 9, 12, 14]
+
+
+def test_step_that_is_none(tmp_path: Path) -> None:
+    """Its call is left out, as wandb leaves out or refuses it, and is told of; the steps go on as they were."""
+    steps: list[Any] = [-1, 2.0, "3"]
+    with begin(tmp_path) as run:
+        run.log({"loss": 1})
+        for step in steps:
+            run.log({"loss": 9}, step=step)
+        run.log({"loss": 2})
+    assert [record["tags"] for record in records(tmp_path)] == [
+        {"loss": 1, "iter": 1},
+        {"loss": 2, "iter": 2},
+    ]
+    (told,) = [line["event"] for line in events(tmp_path) if line["level"] == "WARNING"]
+    assert "wandb.log" in told
+    assert "step is -1, but it is a whole number from 0; the call is left out" in told
 
 
 def test_resume(tmp_path: Path) -> None:
@@ -104,7 +151,9 @@ def test_what_wandb_has(tmp_path: Path) -> None:
     assert not isinstance(wandb.Table(), wandb.Image)
     assert issubclass(wandb.errors.CommError, wandb.Error)
     assert len(wandb.util.generate_id()) == 8
-    with begin(tmp_path, settings=wandb.Settings(name="ignored")) as run:
+    with begin(tmp_path, settings=wandb.Settings(name="ignored"), tags="single") as run:
+        assert run.tags == ("single",)
+        assert run.config["tags"] == ["single"]
         wandb.config.setdefaults({"lr": 1})
         wandb.alert(title="high", text="loss", level=wandb.AlertLevel.WARN)
         run.log({"chart": wandb.plot.line(None, "x", "y"), "loss": np.float32(1)}, step=np.int64(4))
@@ -191,6 +240,8 @@ def test_mistakes() -> None:
         _ = wandb.config
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
         _ = wandb.nothing_of_the_kind
+    with pytest.raises(AttributeError, match=r"wandb\.Run for wandb\.sdk\.wandb_run\.Run"):
+        _ = wandb.sdk
 
 
 @pytest.mark.parametrize("name", ["..", "../../out", "/out", "a/../../out"])

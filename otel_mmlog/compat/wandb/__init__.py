@@ -142,6 +142,8 @@ def init(
         options.pop("settings", None), project=project, name=name, id=id, dir=dir, resume=resume, mode=mode
     )
     named = {each: options.pop(each, None) for each in _NAMED}
+    if isinstance(named["tags"], str):
+        named["tags"] = [named["tags"]]
     settings = _settings(config, named)
     given.update(named)
     called = given.name or given.project or "wandb"
@@ -181,6 +183,11 @@ def __getattr__(name: str) -> Any:
         return None if _latest is None or _latest.closed else _latest
     if name in ("alert", "config", "summary"):
         return getattr(_current(name), name)
+    if name == "sdk":
+        raise AttributeError(
+            "otel_mmlog.compat.wandb has no 'sdk', which is wandb's inside: take wandb.Run for "
+            "wandb.sdk.wandb_run.Run, and wandb.Settings, wandb.init and wandb.login likewise"
+        )
     absent = find_absent(name)
     if absent is None:
         raise AttributeError(f"otel_mmlog.compat.wandb has no {name!r}")

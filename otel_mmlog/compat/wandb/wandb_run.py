@@ -1,6 +1,5 @@
 """What ``wandb.init`` returns."""
 
-import contextlib
 import operator
 import tempfile
 import time
@@ -32,7 +31,7 @@ class Run:
         dir: Folder of everything the run writes.
         config: The run's settings.
         summary: The latest numbers and texts by name, and what is put in.
-        step: How many steps are over.
+        step: How many steps are over, those without scalars included: the iteration of the latest record.
         starting_step: How many were over when it was resumed.
         resumed: Whether it goes on with an earlier one.
         disabled: Whether it does nothing.
@@ -59,6 +58,7 @@ class Run:
         self.config = Values({} if run is None else run.config)
         self.summary = Values()
         self._pending: dict[str, Any] = {}
+        self._row: int | None = None
         if run is not None:
             run.config = self.config
 
@@ -97,11 +97,12 @@ class Run:
 
         Args:
             data: Name -> value; anything else is told once, and left out.
-            step: The iteration; None for the next.
-            commit: False to let the next call go on with this one's iteration.
+            step: The iteration, which stays open until another one is named, or a call that names none; None for
+                the open iteration, or else the next.
+            commit: False to hold the values back until the iteration ends, or the next call without it.
         """
         try:
-            self._log(data, step, commits=commit is not False)
+            self._log(data, step, commit=commit)
         except Exception as error:  # noqa: BLE001 - counted and told
             if self._held is not None:
                 self._held.note("wandb.log", error)
@@ -116,22 +117,29 @@ class Run:
         """End the run; an exit code other than 0 says that it has failed."""
         self._end(SystemExit(exit_code) if exit_code else None)
 
-    def _log(self, data: Any, step: Any, *, commits: bool) -> None:
+    def _log(self, data: Any, step: Any, *, commit: bool | None) -> None:
         if not isinstance(data, Mapping):
             raise TypeError(f"it takes a mapping, not {shown(data)}")
-        self._pending.update(flat(data))
+        values = flat(data)
         if step is not None:
-            with contextlib.suppress(TypeError):  # the run tells of a step that is none
-                step = self.step = operator.index(step)
-        if not commits:
-            return
-        values, self._pending = self._pending, {}
-        if step is None:
-            step = self.step + 1 if self.resumed and self.step == self.starting_step else None
-            self.step += 1
-        self._write(values, step)
+            step = _whole(step)
+            if self._pending and self._row not in (None, step):
+                self._end_row()
+            self._row = self.step = step
+        self._pending.update(values)
+        if commit is not False:
+            self._end_row()
+            if step is None or commit:
+                self._row = None
 
-    def _write(self, values: Mapping[str, Any], step: Any) -> None:
+    def _end_row(self) -> None:
+        """Write what was held back, at the step that was named, or else at the next."""
+        values, self._pending = self._pending, {}
+        counted = 0 if self._run is None else self._run.iteration
+        self.step = max(self.step, counted) + 1 if self._row is None else self._row
+        self._write(values)
+
+    def _write(self, values: Mapping[str, Any]) -> None:
         for name in [name for name, value in values.items() if isinstance(value, Unkept)]:
             tell(f"value {name}", f"wandb.log: {name!r} is left out: a run keeps scalars and texts")
         kept = {str(name): value for name, value in values.items() if not isinstance(value, Unkept)}
@@ -145,7 +153,18 @@ class Run:
         for name, text in texts.items():
             self._run.logger.info(name, text=text)
         if scalars:
-            self._run.log(translated_all(scalars, "train"), step=step if self._run.takes_steps else None)
+            named = translated_all(scalars, "train")
+            self._run.log(named, step=None if self._counts_itself(self._run, named) else self.step)
+
+    def _counts_itself(self, run: otel_mmlog.Run, named: Mapping[str, Any]) -> bool:
+        """Whether the run gets to the row's step on its own, whose record then need not wait for more of it."""
+        if not run.takes_steps:
+            return True
+        if self._row is not None:
+            return False
+        if self._held is None or not self._held.is_own:
+            return True
+        return self.step == run.iteration + 1 and any(name.startswith("train/") for name in named)
 
     def _end(self, error: BaseException | None) -> None:
         if self.closed:
@@ -157,3 +176,18 @@ class Run:
             if self.summary:
                 self._run.logger.info("Summary", summary=dict(self.summary))
             self._held.close(error)
+
+
+def _whole(step: Any) -> int:
+    """A step as an int.
+
+    Raises:
+        ValueError: It is no whole number from 0.
+    """
+    try:
+        number = operator.index(step)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise ValueError(f"step is {shown(step)}, but it is a whole number from 0; the call is left out")
+    return number
