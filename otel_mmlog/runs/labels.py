@@ -1,5 +1,6 @@
 """What runs are called side by side: by what differs between them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -10,24 +11,32 @@ from otel_mmlog.runs.sources import Source
 
 _MOST_SETTINGS = 3
 _ID_CHARS = 8
-_WHOLE_ID_CHARS = 16
+_MADE_ID = re.compile(r"[0-9a-f-]{16,}")
 
 
 def labels(sources: Sequence[Source]) -> list[str]:
     """Return a label for each run, no two alike: ``lr 0.1, depth 18``; names of runs where settings tell nothing."""
     texts = [escape(text) for text in _by_settings(sources)]
     ways = (
-        [source.name for source in sources],
-        [source.work_dir.name for source in sources],
-        [_short_id(source.run_id) for source in sources],
+        [escape(source.name) for source in sources],
+        [escape(source.work_dir.name) for source in sources],
+        [escape(_short_id(source.run_id)) for source in sources],
     )
     for names in ways:
-        if len(set(texts)) < len(texts) and len(set(names)) > 1:
-            pairs = zip(texts, map(escape, names), strict=True)
-            texts = [f"{text}, {name}" if text else name for text, name in pairs]
-    if not all(texts):
-        texts = [text or escape(name) for text, name in zip(texts, ways[0], strict=True)]
+        texts = _told_apart(texts, names)
+    texts = [text or name for text, name in zip(texts, ways[0], strict=True)]
     return texts if len(set(texts)) == len(texts) else [f"{text} #{at}" for at, text in enumerate(texts, 1)]
+
+
+def _told_apart(texts: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Add a name to those texts that several runs have, if these have several names."""
+    of: dict[str, set[str]] = {}
+    for text, name in zip(texts, names, strict=True):
+        of.setdefault(text, set()).add(name)
+    return [
+        text if len(of[text]) == 1 else f"{text}, {name}" if text else name
+        for text, name in zip(texts, names, strict=True)
+    ]
 
 
 def setting_of(sources: Sequence[Source]) -> list[float] | None:
@@ -43,7 +52,7 @@ def setting_of(sources: Sequence[Source]) -> list[float] | None:
 
 
 def _short_id(run_id: str) -> str:
-    return run_id[:_ID_CHARS] if len(run_id) > _WHOLE_ID_CHARS else run_id
+    return run_id[:_ID_CHARS] if _MADE_ID.fullmatch(run_id) else run_id
 
 
 def _by_settings(sources: Sequence[Source]) -> list[str]:
@@ -53,7 +62,10 @@ def _by_settings(sources: Sequence[Source]) -> list[str]:
     if len(set(short)) < len(short):
         short = names
     pairs = list(zip(names, short, strict=True))
-    return [", ".join(f"{shown} {value_text(config, name)}" for name, shown in pairs) for config in configs]
+    return [
+        ", ".join(f"{shown} {value_text(config, name)}" for name, shown in pairs if name in config)
+        for config in configs
+    ]
 
 
 def _telling(configs: Sequence[Mapping[str, Any]]) -> list[str]:

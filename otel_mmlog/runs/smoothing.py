@@ -18,9 +18,13 @@ def smoothed(values: Floats, weight: float) -> Floats:
     """
     result = np.array(values, dtype=np.float64)
     total = norm = 0.0
+    low, high = np.inf, -np.inf
     for at, value in enumerate(result.tolist()):
         if np.isfinite(value):
             total = total * weight + value
             norm = norm * weight + 1.0
-            result[at] = total / norm
+            low, high = min(low, value), max(high, value)
+            result[at] = min(
+                max(total / norm, low), high
+            )  # what never changes stays as it is to the last bit
     return result

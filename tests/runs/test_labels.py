@@ -29,10 +29,10 @@ def source(name: str, config: Mapping[str, Any], run_id: str = "0123456789abcdef
             [{"a": {"lr": 1}, "b": {"lr": 2}}, {"a": {"lr": 3}, "b": {"lr": 4}}],
             ["a.lr 1, b.lr 2", "a.lr 3, b.lr 4"],
         ),
-        ([{"lr": 1}, {"lr": 1, "seed": 2}], ["seed -", "seed 2"]),
+        ([{"lr": 1}, {"lr": 1, "seed": 2}], ["digits", "seed 2"]),
         ([{"lr": 1, "work_dir": "work_dirs/0"}, {"lr": 1, "work_dir": "work_dirs/1"}], ["0", "1"]),
         ([{}, {}], ["0", "1"]),
-        ([{"lr": 1}, {"lr": 1}, {"lr": 2}], ["lr 1, 0", "lr 1, 1", "lr 2, 2"]),
+        ([{"lr": 1}, {"lr": 1}, {"lr": 2}], ["lr 1, 0", "lr 1, 1", "lr 2"]),
         ([{"lr": "a\x1b[31m"}, {"lr": "b"}], ["lr a\\x1b[31m", "lr b"]),
     ],
 )
@@ -52,6 +52,18 @@ def test_of_many_settings_the_telling_ones() -> None:
 def test_no_two_are_alike() -> None:
     """Runs that are the same in everything are numbered."""
     assert labels([source("a", {}), source("a", {})]) == ["digits #1", "digits #2"]
+
+
+def test_ids_are_short_and_where_they_are_needed() -> None:
+    """Only runs that nothing else tells apart have theirs, 8 digits of it; one that a person has chosen is whole."""
+    ids = ("8893e784aa2a0f5c", "67b76757a611c505", "nightly-run-of-monday")
+    same = [source("a", {"seed": 1}, run_id) for run_id in ids]
+    assert labels([source("b", {}), *same]) == [
+        "digits",
+        "seed 1, 8893e784",
+        "seed 1, 67b76757",
+        "seed 1, nightly-run-of-monday",
+    ]
 
 
 def test_setting_of_numbers() -> None:

@@ -32,3 +32,8 @@ def test_as_tensorboard_has_it() -> None:
     """Numbers worked out by hand: the first value stays, the second is (0.6 * 1 + 2) / 1.6."""
     found = smoothed(np.array([1.0, 2.0, 4.0]), 0.6)
     assert found.tolist() == pytest.approx([1.0, 2.6 / 1.6, (0.36 + 1.2 + 4.0) / 1.96])
+
+
+def test_what_never_changes_stays() -> None:
+    """Smoothing adds no noise of floats to it, which an axis would show."""
+    assert set(smoothed(np.full(100, 0.0017), 0.6).tolist()) == {0.0017}
