@@ -1,24 +1,25 @@
 """Finds the journal folders below what a user names, and counts what waits in them."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from otel_mmlog.core.own_folders import PRIVATE, is_own
 from otel_mmlog.core.segments import parse_name
+from otel_mmlog.runs.find import MAX_DEPTH, NOT_OURS
 from otel_mmlog.sender.reader import JournalReader
 from otel_mmlog.sender.types import Signal
 
-_RANKS = "rank[0-9][0-9][0-9][0-9]*"
+_OTLP = "otlp"
 _RANK = re.compile(r"rank\d{4,}", re.ASCII)
 
 
 def find_journals(
     paths: tuple[Path, ...], leave_out: Callable[[Path], object], file_mode: int = PRIVATE
 ) -> list[Path]:
-    """The folders of ranks in work_dirs, in ``otlp`` folders, or named themselves.
+    """The folders of ranks in work_dirs and folders above them, in ``otlp`` folders, or named themselves.
 
     Args:
         paths: What the user names.
@@ -71,9 +72,8 @@ def _count(reader: JournalReader, signal: Signal) -> int:
 def _below(path: Path, leave_out: Callable[[Path], object], file_mode: int) -> list[Path]:
     if _is_journal(path):
         return [path]
-    found = [*path.glob(f"otlp/{_RANKS}"), *path.glob(_RANKS), *path.glob(f"*/otlp/{_RANKS}")]
     journals: list[Path] = []
-    for folder in sorted(found):
+    for folder in _folders_of_ranks(path, may_be_named=True):
         try:
             if not folder.is_dir():
                 continue
@@ -87,6 +87,23 @@ def _below(path: Path, leave_out: Callable[[Path], object], file_mode: int) -> l
         elif _is_journal(folder):
             journals.append(folder)
     return journals
+
+
+def _folders_of_ranks(folder: Path, depth: int = 0, *, may_be_named: bool = False) -> Iterator[Path]:
+    """Yield what is called as a rank's folder is, in order; links are followed where the user can see them."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:  # a file, for one
+        if not depth:
+            raise
+        return
+    for path in entries:
+        if _RANK.fullmatch(path.name) and (may_be_named or folder.name == _OTLP):
+            yield path
+            continue
+        is_above = path.name not in NOT_OURS and depth < MAX_DEPTH and not (depth and path.is_symlink())
+        if is_above or path.name == _OTLP:
+            yield from _folders_of_ranks(path, depth + 1)
 
 
 def _is_own(folder: Path, base: Path, file_mode: int) -> bool:

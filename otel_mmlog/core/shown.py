@@ -1,4 +1,4 @@
-"""Values in messages: short, whatever they are, and without errors of their own."""
+"""Values and amounts in messages: short, whatever they are, and without errors of their own."""
 
 import reprlib
 from collections.abc import Callable
@@ -31,6 +31,11 @@ def shown(value: Any) -> str:
         return _short.repr(value)
     except Exception:  # noqa: BLE001 - any object may be given and raise anything; the message says what it was
         return f"a value of type {type(value).__name__}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return ``1 record``, ``1,234 records``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def line_text(value: Any, render: Callable[[Any], str] = str) -> str:

@@ -10,7 +10,8 @@ from otel_mmlog.runs.entries import Entry, parse_entry
 from otel_mmlog.runs.reading import first_where, last_lines, line_at, lines_from
 
 NOT_OURS = frozenset({"otlp", ".mmlog", ".git", "node_modules", ".venv", "__pycache__"})
-_MAX_DEPTH = 6
+MAX_DEPTH = 6
+"""How far below the folder that a user names runs are looked for."""
 
 
 @dataclass(frozen=True)
@@ -173,5 +174,5 @@ def json_files(folder: Path, left_out: list[Path], depth: int = 0) -> Iterator[P
     for path in entries:
         if path.suffix == ".jsonl" and path.is_file():
             yield path
-        elif path.is_dir() and not path.is_symlink() and path.name not in NOT_OURS and depth < _MAX_DEPTH:
+        elif path.is_dir() and not path.is_symlink() and path.name not in NOT_OURS and depth < MAX_DEPTH:
             yield from json_files(path, left_out, depth + 1)

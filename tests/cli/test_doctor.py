@@ -365,7 +365,7 @@ def test_backlog_and_sender(make_journal: MakeJournal, receiver: FakeReceiver) -
     before = sorted(path.name for path in work_dir.rglob("*"))
     assert "there is no endpoint" in doctor(work_dir).stdout
     env = {f"{OTLP}ENDPOINT": receiver.http_endpoint}
-    assert "1 journals are not sent, the oldest from" in doctor(work_dir, env=env).stdout
+    assert "in 1 journal, the oldest from" in doctor(work_dir, env=env).stdout
     assert sorted(path.name for path in work_dir.rglob("*")) == before
     put_aside(journal, "logs", [b"{}\n"], "no", 0)
     with (journal / "cursor").open("wb") as cursor:
@@ -374,6 +374,31 @@ def test_backlog_and_sender(make_journal: MakeJournal, receiver: FakeReceiver) -
     assert "alive: it sends run/rank0000" in result.stdout
     assert "has refused lines of run/rank0000" in result.stdout
     assert result.exit_code == 0
+
+
+def test_backlog_of_many_runs(
+    make_journal: MakeJournal, receiver: FakeReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found as deep as runs are, what was delivered is not named, and the fix is one command."""
+    monkeypatch.setattr("otel_mmlog.cli.checks.disk.BEHIND_S", 0.0)
+    make_journal("a")
+    deep, delivered = (make_journal(name) / "otlp/rank0000" for name in ("b/c/d", "e"))
+
+    def backlog() -> Finding:
+        result = doctor("--json", tmp_path, env={f"{OTLP}ENDPOINT": receiver.http_endpoint})
+        [finding] = [finding for finding in checks(result) if finding.what == "backlog"]
+        return finding
+
+    def deliver(journal: Path) -> None:
+        (journal / "cursor").touch()
+        for segment in journal.glob("*.jsonl"):
+            segment.unlink()
+
+    deliver(delivered)
+    assert "in 2 journals, the oldest from" in backlog().found
+    assert backlog().fix == f"run otel-mmlog send {tmp_path}"
+    deliver(deep)
+    assert backlog().fix == f"run otel-mmlog send {tmp_path / 'a'}"
 
 
 def test_a_run_that_nobody_sends(make_journal: MakeJournal, receiver: FakeReceiver) -> None:

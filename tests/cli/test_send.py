@@ -79,9 +79,9 @@ def test_nothing_left_is_no_error(cli: Cli, make_journal: MakeJournal, receiver:
 def test_folder_above_many_runs(
     cli: Cli, make_journal: MakeJournal, receiver: FakeReceiver, tmp_path: Path
 ) -> None:
-    """A folder of work_dirs stands for all of them."""
+    """A folder above work_dirs stands for all of them, however deep they are."""
     make_journal("a", 1.0)
-    make_journal("b", 2.0)
+    make_journal("b/c/d", 2.0)
     assert cli(tmp_path, "--endpoint", receiver.http_endpoint).exit_code == 0
     losses = [point.value for point in receiver.points("mmlog.train.loss") if not point.flags]
     assert sorted(losses) == [1.0, 2.0]  # type: ignore[type-var]  # none of them is None

@@ -4,7 +4,7 @@ import os
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from otel_mmlog.cli.shown import shown_age, shown_bytes
 from otel_mmlog.compose import journal_folder
 from otel_mmlog.core.own_folders import is_own
 from otel_mmlog.core.segments import PART, segment_paths
+from otel_mmlog.core.shown import counted
 from otel_mmlog.delivery import BEHIND_S
 from otel_mmlog.otel.admission import DEBUG_SHARE, SHARES, folder_bytes, free_bytes
 from otel_mmlog.otel.journal_settings import JournalSettings
@@ -46,8 +47,9 @@ def check_disk(setup: Setup) -> Iterator[Finding]:
     yield from check_space(
         journal, JournalSettings(cap_bytes=settings.cap_bytes), max(1, setup.identity.rank.local_world_size)
     )
+    above = settings.journal_dir or work_dir
     try:
-        journals = find_journals((settings.journal_dir or work_dir,), lambda _: None, settings.file_mode)
+        journals = find_journals((above,), lambda _: None, settings.file_mode)
     except click.UsageError:
         return
     except OSError as error:
@@ -55,7 +57,9 @@ def check_disk(setup: Setup) -> Iterator[Finding]:
             "FAIL", "backlog", f"the journals cannot be read: {_words(error)}", "run this as their owner"
         )
         return
-    yield from check_journals(journals, has_endpoint=bool(settings.endpoints), file_mode=settings.file_mode)
+    yield from check_journals(
+        journals, above, has_endpoint=bool(settings.endpoints), file_mode=settings.file_mode
+    )
 
 
 def check_folder(what: str, folder: Path, file_mode: int, fix: str) -> Finding:
@@ -108,18 +112,19 @@ def check_space(folder: Path, limits: JournalSettings, ranks: int = 1) -> Iterat
         yield Finding(status, "journal", found, f"run otel-mmlog send on it, or raise {_CAP}")
 
 
-def check_journals(journals: list[Path], *, has_endpoint: bool, file_mode: int) -> Iterator[Finding]:
-    """Yield what waits in journals that are there, who sends it, and what was set aside."""
+def check_journals(
+    journals: list[Path], above: Path, *, has_endpoint: bool, file_mode: int
+) -> Iterator[Finding]:
+    """Yield what waits in journals below a folder, who sends it, and what was set aside."""
     if not journals:
         return
-    named = " ".join(sorted({shlex.quote(_shown_path(folder.parent.parent)) for folder in journals}))
-    yield _backlog(journals, named, has_endpoint=has_endpoint, file_mode=file_mode)
+    yield _backlog(journals, above, has_endpoint=has_endpoint, file_mode=file_mode)
     writing = [folder for folder in journals if any(map(is_open, _open_segments(folder)))]
     sending = [folder for folder in journals if is_open(folder / CURSOR)]
     unsent = [folder for folder in writing if folder not in sending]
     if has_endpoint and unsent:
         found = f"a run writes to {_listed(unsent)}, and nothing sends it"
-        yield Finding("warn", "sender", found, f"run otel-mmlog send --follow {named}")
+        yield Finding("warn", "sender", found, f"run otel-mmlog send --follow {_named(unsent, above)}")
     elif sending:
         yield Finding("ok", "sender", f"alive: it sends {_listed(sending)}")
     else:
@@ -127,31 +132,44 @@ def check_journals(journals: list[Path], *, has_endpoint: bool, file_mode: int) 
     aside = [folder for folder in journals if any(_size(quarantine_path(folder, each)) for each in SIGNALS)]
     if aside:
         found = f"the server has refused lines of {_listed(aside)} for good"
+        named = _named(aside, above)
         yield Finding("warn", "quarantine", found, f"run otel-mmlog send --dry-run --quarantined {named}")
 
 
-def _backlog(journals: list[Path], named: str, *, has_endpoint: bool, file_mode: int) -> Finding:
+def _backlog(journals: list[Path], above: Path, *, has_endpoint: bool, file_mode: int) -> Finding:
     try:
-        backlogs = [JournalReader(folder, file_mode=file_mode).backlog() for folder in journals]
+        backlogs = {folder: JournalReader(folder, file_mode=file_mode).backlog() for folder in journals}
     except OSError as error:
         return Finding(
             "FAIL", "backlog", f"a journal cannot be read: {_words(error)}", "run this as its owner"
         )
-    size_bytes = sum(backlog.total_bytes for backlog in backlogs)
-    if not size_bytes:
-        return Finding("ok", "backlog", f"nothing waits in {len(journals)} journals")
-    oldest_ns = min((each.oldest_ns for each in backlogs if each.oldest_ns), default=time.time_ns())
+    waiting = {folder: backlog for folder, backlog in backlogs.items() if backlog.total_bytes}
+    if not waiting:
+        return Finding("ok", "backlog", f"nothing waits in {counted(len(journals), 'journal')}")
+    size_bytes = sum(each.total_bytes for each in waiting.values())
+    oldest_ns = min((each.oldest_ns for each in waiting.values() if each.oldest_ns), default=time.time_ns())
     age_s = max(0.0, time.time() - oldest_ns / 1e9)
-    amount = f"{shown_bytes(size_bytes)} in {len(journals)} journals"
-    found = f"{amount} are not sent, the oldest from {shown_age(age_s)} ago"
+    amount = f"{shown_bytes(size_bytes)} in {counted(len(waiting), 'journal')}"
+    found = f"not sent: {amount}, the oldest from {shown_age(age_s)} ago"
     if not has_endpoint:
         return Finding("ok", "backlog", f"{found}; there is no endpoint")
     if age_s <= BEHIND_S:
         return Finding("ok", "backlog", found)
-    return Finding("warn", "backlog", f"{found}{_last_words(journals)}", f"run otel-mmlog send {named}")
+    return Finding(
+        "warn",
+        "backlog",
+        f"{found}{_last_words(list(waiting))}",
+        f"run otel-mmlog send {_named(waiting, above)}",
+    )
 
 
-def _last_words(journals: list[Path]) -> str:
+def _named(journals: Collection[Path], above: Path) -> str:
+    """What a command has to be given for these journals: their run, or of several runs the folder above."""
+    work_dirs = {folder.parent.parent for folder in journals}
+    return shlex.quote(_shown_path(work_dirs.pop() if len(work_dirs) == 1 else above))
+
+
+def _last_words(journals: Collection[Path]) -> str:
     """What the sender that spoke last said."""
     said = [line for folder in journals if (line := _last_line(folder / WORDS))]
     return f"; its sender said: {max(said).decode('utf-8', 'replace')[:200]}" if said else ""
