@@ -15,7 +15,7 @@ from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
 from otel_mmlog.cli.showing.best import Direction
 from otel_mmlog.cli.showing.page import Page
-from otel_mmlog.cli.showing.rows import as_data, legend, not_there, runs_table
+from otel_mmlog.cli.showing.rows import as_data, not_there, runs_table
 from otel_mmlog.cli.showing.summary import Summary, Wanted, backlog_bytes, mmengine_summary, summary_of
 from otel_mmlog.cli.width import terminal_width
 from otel_mmlog.pipeline.plain import plain, to_json
@@ -78,20 +78,19 @@ def _show_all(
     summaries = [_summary(run, asked) for run in _shown(runs, console)]
     # What a work_dir still holds is told once, with the run that wrote last in it.
     latest = {summary.run.work_dir: summary for summary in sorted(summaries, key=lambda each: each.last_s)}
-    backlogs = {work_dir: sum(backlog_bytes(work_dir, asked.file_mode).values()) for work_dir in latest}
+    backlogs = [
+        sum(backlog_bytes(work_dir, asked.file_mode).values()) if latest[work_dir] is each else None
+        for each in summaries
+        for work_dir in [each.run.work_dir]
+    ]
     if is_json:
-        rows = [
-            as_data(
-                each, backlogs[each.run.work_dir] if latest[each.run.work_dir] is each else None, asked.now_s
-            )
-            for each in summaries
-        ]
+        rows = [as_data(*pair, asked.now_s) for pair in zip(summaries, backlogs, strict=True)]
         click.echo(to_json(plain(rows)))
-        _say_not_there(asked, summaries, console)
-        return
-    click.echo(runs_table(summaries, backlogs, folder, asked.now_s, terminal_width()))
-    if explained := legend(summaries):
-        say(console, explained)
+    else:
+        text, remark = runs_table(summaries, backlogs, folder, asked.now_s, terminal_width())
+        click.echo(text)
+        if remark:
+            say(console, remark)
     _say_not_there(asked, summaries, console)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 
 from otel_mmlog.core.escape import escape
 
-_LEAST_CHARS = 16
+LEAST_CHARS = 16
+"""To which columns are cut at most."""
+
 _GAP = "  "
 _CUT = "..."
 
@@ -41,15 +43,21 @@ def table(
     return "\n".join(lines)
 
 
+def width_of(*rows: Sequence[str], most: int = LEAST_CHARS) -> int:
+    """Return how wide a table of texts is whose columns are cut to so many characters, or to the least there is."""
+    widest = [max(len(escape(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    return sum(min(most, chars) for chars in widest) + len(_GAP) * (len(widest) - 1)
+
+
 def _fitted(widths: list[int], width: int | None) -> list[int]:
     """The widths of columns, the widest ones narrowed until the line fits, as far as that leaves something to read."""
     fitted = list(widths)
     while width is not None:
         excess = sum(fitted) + len(_GAP) * (len(fitted) - 1) - width
         *others, widest = sorted(fitted)
-        if excess <= 0 or widest <= _LEAST_CHARS:
+        if excess <= 0 or widest <= LEAST_CHARS:
             break
-        next_widest = max(_LEAST_CHARS, others[-1] if others else 0)
+        next_widest = max(LEAST_CHARS, others[-1] if others else 0)
         fitted[fitted.index(widest)] = min(widest - 1, max(next_widest, widest - excess))
     return fitted
 

@@ -31,7 +31,8 @@ class RankState:
         state: ``running`` while its process has the file open, ``stalled`` if it says nothing any more; else how it
             ended: ``killed`` where nothing says so.
         last: Its last line.
-        record: The last record of a train loop, or else of any; None if there is none among the last lines.
+        record: The last record of a train loop, or else of any, of an earlier attempt where the last has none; None
+            if there is none among the last lines.
         values: Name -> latest value of each loop's last record: ``train/loss``.
         error: Type and message of what ended it; empty if nothing did.
         interval: Iterations between the last two records of a train loop; 0 if there are no two.
@@ -58,14 +59,13 @@ def rank_state(run: Run, rank: int, now_s: float, look_back: int = LOOK_BACK) ->
     Raises:
         OSError: Its file cannot be read.
     """
-    part = run.parts_of(rank)[-1]
-    lines = last_lines(part.path, part.start, part.stop)
-    entries = [
-        entry for line in itertools.islice(lines, look_back) if (entry := parse_entry(line)) is not None
-    ]
+    *earlier, part = run.parts_of(rank)
+    entries = _latest(part, look_back)
     if not entries:
         return None
     records = [entry for entry in entries if entry.mode]
+    while earlier and not records:
+        records = [entry for entry in _latest(earlier.pop(), look_back) if entry.mode]
     trains = [entry for entry in records if entry.mode == "train"]
     values: dict[str, Any] = {}
     for entry in records:
@@ -75,6 +75,11 @@ def rank_state(run: Run, rank: int, now_s: float, look_back: int = LOOK_BACK) ->
     record = trains[0] if trains else (records[0] if records else None)
     interval = trains[0].iter - trains[1].iter if len(trains) > 1 else 0
     return RankState(rank, state, entries[0], record, values, error, max(0, interval))
+
+
+def _latest(part: Part, look_back: int) -> list[Entry]:
+    lines = last_lines(part.path, part.start, part.stop)
+    return [entry for line in itertools.islice(lines, look_back) if (entry := parse_entry(line)) is not None]
 
 
 def _state(part: Part, latest: list[Entry], trains: list[Entry], now_s: float) -> tuple[State, str]:

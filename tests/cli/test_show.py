@@ -175,7 +175,7 @@ def test_ranks_that_went_wrong(tmp_path: Path) -> None:
         "ranks 0, 2 were killed",
         "rank 2 is up to 60 iterations behind",
         "1 ERROR",
-        "9 WARNING",
+        "9 WARNING, the last one:",
     ):
         assert part in page
     assert page.count("slow") == 1
@@ -197,11 +197,29 @@ def test_attempts(tmp_path: Path) -> None:
     assert "Attempts" in shown(tmp_path)
 
 
+def test_the_last_record_there_is(tmp_path: Path) -> None:
+    """A loss that the last record lacks, and a start that has logged nothing yet, hide nothing of what was before."""
+    lines = [
+        record_line(1, {"loss": 0.5}, attempt=0),
+        record_line(2, {"time": 0.1}, attempt=0),
+        json_line(BEGAN_S + 3, attempt=1, event_name="mmlog.run.end", status="finished"),
+    ]
+    write(tmp_path / "a" / "tmp.jsonl", lines[:2])
+    write(tmp_path / "b" / "tmp.jsonl", lines)
+    for run in data(tmp_path):
+        assert (run["iter"], run["loss"]) == (2, {"name": "train/loss", "value": 0.5})
+    page = shown(tmp_path / "b")
+    assert "at        epoch 1, iter 2" in page
+    assert "train/loss  0.5000" in page
+
+
 def test_what_waits(make_journal: MakeJournal) -> None:
-    """The backlog is the journal's."""
+    """The backlog is the journal's, and is told once of two runs in one work_dir."""
     work_dir = make_journal()
     size = sum(path.stat().st_size for path in work_dir.glob("otlp/*/*.jsonl"))
     assert data(work_dir)["backlog_bytes"] == size
+    write(work_dir / "earlier.jsonl", [record_line(1, {"loss": 0.5})])
+    assert shown(work_dir).count("KiB") == 1
 
 
 def test_nothing_is_changed(runs: Path) -> None:
@@ -235,6 +253,32 @@ def test_fits_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert max(map(len, values)) == 80
     assert page.count("word") == 60
     assert [line[-9:] for line in values if "loss_long" in line] == ["0  0.5000", "1  0.5000"]
+
+
+@pytest.mark.parametrize(
+    ("width", "head", "best", "left_out"),
+    [
+        (140, "run id state attempts epoch iter loss best age", "val/accuracy 0.5000", ""),
+        (100, "run id state attempts epoch iter loss best age", " accuracy 0.5000", ""),
+        (85, "run id state epoch iter loss best age", " accuracy 0.5000", "attempts"),
+        (75, "run id state epoch iter loss best age", " 0.5000", "attempts, the metrics' names"),
+        (70, "run id state iter loss best age", " 0.5000", "attempts, the metrics' names, epoch"),
+    ],
+)
+def test_narrow_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, head: str, best: str, left_out: str
+) -> None:
+    """Metrics lose their loop, then their name, and columns of little use are left out; it is said which."""
+    for name in ("accuracy", "f1"):
+        lines = [record_line(9999, {"loss": 1e-8}, attempt=at, run_id=f"{name:0<8}") for at in range(2)]
+        lines += [record_line(9999, {name: 0.5}, mode="val", attempt=1, run_id=f"{name:0<8}")]
+        write(tmp_path / f"{'long' * 9}{name}" / "tmp.jsonl", lines)
+    monkeypatch.setattr("otel_mmlog.cli.show.terminal_width", lambda: width)
+    result = show(tmp_path)
+    assert max(map(len, result.stdout.splitlines())) <= width
+    assert result.stdout.split("\n")[0].split() == head.split()
+    assert best in result.stdout
+    assert result.stderr == (f"too narrow for {left_out}: --json has all\n" if left_out else "")
 
 
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=6), st.integers(1, 250))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otel_mmlog.cli.shown import shown_age, shown_bytes
+from otel_mmlog.core.shown import counted
 from otel_mmlog.runs.entries import Entry, parse_entry
 from otel_mmlog.runs.find import Part, Run
 from otel_mmlog.runs.reading import lines_with
@@ -104,7 +105,7 @@ def _lags(states: Sequence[RankState]) -> Iterator[str]:
     if behind:
         slowest = max(behind.values())
         verb = "is" if len(behind) == 1 else "are"
-        yield f"{_ranks(list(behind))} {verb} up to {slowest:,} iterations behind"
+        yield f"{_ranks(list(behind))} {verb} up to {counted(slowest, 'iteration')} behind"
 
 
 def _no_numbers(states: Sequence[RankState]) -> Iterator[str]:

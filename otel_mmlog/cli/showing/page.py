@@ -14,6 +14,7 @@ from otel_mmlog.cli.shown import shown_age, shown_bytes
 from otel_mmlog.cli.table import table
 from otel_mmlog.cli.width import INDENT, wrapped
 from otel_mmlog.core.escape import escape
+from otel_mmlog.core.shown import counted
 from otel_mmlog.runs.config import read_config
 from otel_mmlog.runs.find import Run
 from otel_mmlog.runs.state import RankState
@@ -122,7 +123,7 @@ class Page:
         for level, lines in self._bad.items():
             if lines.count:
                 where = f" {self._where_bad}" if self._where_bad else ""
-                rows.append(f"{lines.count:,} {level}{where}:" if lines.count > 1 else f"1 {level}{where}:")
+                rows.append(f"{lines.count:,} {level}{where}{_which(lines)}:")
                 for entry in lines.last:
                     stamp = datetime.fromtimestamp(entry.time_s).astimezone()
                     whose = f"rank {entry.rank}: " if is_several else ""
@@ -199,11 +200,18 @@ class Page:
         if not waiting:
             return ["all of it was delivered"]
         work_dir, size = self._summary.run.work_dir, shown_bytes(sum(waiting.values()))
-        ranks = "1 rank" if len(waiting) == 1 else f"{len(waiting)} ranks"
         return [
-            f"{size} not delivered yet, of {ranks}",
+            f"{size} not delivered yet, of {counted(len(waiting), 'rank')}",
             f"otel-mmlog send {escape(str(work_dir))} --endpoint URL delivers it",
         ]
+
+
+def _which(lines: Lines) -> str:
+    """Which of some lines are shown, where these are not all of them."""
+    shown = len(lines.last)
+    if shown == lines.count:
+        return ""
+    return ", the last one" if shown == 1 else f", the last {shown} that differ"
 
 
 def _section(title: str, rows: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import click
 from otel_mmlog.cli.colors import is_colored
 from otel_mmlog.cli.showing.summary import Summary
 from otel_mmlog.cli.shown import listed, shown_age, shown_bytes
-from otel_mmlog.cli.table import table
+from otel_mmlog.cli.table import LEAST_CHARS, table, width_of
 from otel_mmlog.core.statistics import nearest
 from otel_mmlog.otel.semconv import RESERVED_TAGS
 from otel_mmlog.runs.entries import full_name
@@ -30,31 +30,66 @@ _COLORS = {
 _ID_CHARS = 8
 _STAMP = re.compile(r"\d{8}_\d{6}")
 _TEXT_COLUMNS = ("run", "id", "state")
+_DULL = {"ranks": "1", "attempts": "1", "epoch": "-", "best": "-", "loss": "-", "backlog": "-"}
+_LOOPS, _METRICS = "the metrics' loops", "the metrics' names"
+_SPARED = (_LOOPS, "attempts", "ranks", _METRICS, "epoch")
 
 
 def runs_table(
-    summaries: Sequence[Summary], backlogs: Mapping[Path, int], folder: Path, now_s: float, width: int | None
-) -> str:
-    """Return a row a run; columns in which all are alike, and nothing is to be seen, are left out.
+    summaries: Sequence[Summary],
+    backlogs: Sequence[int | None],
+    folder: Path,
+    now_s: float,
+    width: int | None,
+) -> tuple[str, str]:
+    """Return a row a run, and what is to be said of it or nothing.
+
+    Columns in which all are alike, and nothing is to be seen, are left out; in narrow terminals more of them.
 
     Args:
         summaries: Of the runs.
-        backlogs: By work_dir, what waits to be sent.
+        backlogs: What waits to be sent, of each; None where that is told of another one.
         folder: To which paths are relative.
         now_s: Unix time.
         width: See `table`.
     """
-    rows = [_row(summary, backlogs, folder, now_s) for summary in summaries]
-    names = {summary.best.name for summary in summaries if summary.best is not None}
-    if len(names) > 1:
+    pairs = zip(summaries, backlogs, strict=True)
+    rows = [_row(summary, backlog, folder, now_s) for summary, backlog in pairs]
+    columns = [name for name in rows[0] if any(row[name] != _DULL.get(name) for row in rows)]
+    metrics = {summary.best.name for summary in summaries if summary.best is not None}
+    if len(metrics) > 1:
         for row, summary in zip(rows, summaries, strict=True):
             if summary.best is not None:
                 row["best"] = f"{summary.best.name} {row['best']}"
-    dull = {"ranks": "1", "attempts": "1", "epoch": "-", "best": "-", "loss": "-", "backlog": "-"}
-    columns = [name for name in rows[0] if any(row[name] != dull.get(name) for row in rows)]
+    left_out = _narrow(rows, columns, width)
     right = [index for index, name in enumerate(columns) if name not in _TEXT_COLUMNS]
     cells = [[row[name] for name in columns] for row in rows]
-    return table(columns, *cells, right=right, style=cell_style(columns), width=width)
+    text = table(columns, *cells, right=right, style=cell_style(columns), width=width)
+    remarks = [
+        _legend(summaries),
+        f"too narrow for {', '.join(left_out)}: --json has all" if left_out else "",
+    ]
+    return text, "; ".join(filter(None, remarks))
+
+
+def _narrow(rows: Sequence[dict[str, str]], columns: list[str], width: int | None) -> list[str]:
+    """Take away what matters least until a table is as wide as it may be; returns what is to be told of it."""
+    left_out: list[str] = []
+    if width is None:
+        return left_out
+    for what in _SPARED:
+        cells = [[row[name] for name in columns] for row in rows]
+        if width_of(columns, *cells, most=width if what == _LOOPS else LEAST_CHARS) <= width:
+            break
+        if what in columns:
+            columns.remove(what)
+            left_out.append(what)
+        elif what in (_LOOPS, _METRICS) and any(" " in row["best"] for row in rows):
+            for row in rows:
+                name, _, value = row["best"].rpartition(" ")
+                row["best"] = f"{name.partition('/')[2]} {value}".strip() if what == _LOOPS else value
+            left_out += [what] if what == _METRICS else []
+    return left_out
 
 
 def cell_style(columns: Sequence[str]) -> Any:
@@ -71,7 +106,7 @@ def cell_style(columns: Sequence[str]) -> Any:
     return style
 
 
-def legend(summaries: Sequence[Summary]) -> str:
+def _legend(summaries: Sequence[Summary]) -> str:
     """Return what ``best`` means; empty where each row says it, or there is none."""
     found = {(best.direction, best.name) for summary in summaries if (best := summary.best) is not None}
     if len(found) != 1:
@@ -158,12 +193,11 @@ def shown_ranks(summary: Summary) -> str:
     return f"{summary.ranks}/{summary.world_size}" if is_part else str(summary.ranks)
 
 
-def _row(summary: Summary, backlogs: Mapping[Path, int], folder: Path, now_s: float) -> dict[str, str]:
+def _row(summary: Summary, backlog: int | None, folder: Path, now_s: float) -> dict[str, str]:
     path = shown_path(summary.run.work_dir, folder)
     is_named = path.rpartition("/")[2] != summary.name
     name = summary.name if path == "." else f"{path}/{summary.name}" if is_named else path
     record, best = summary.record, summary.best
-    backlog = backlogs.get(summary.run.work_dir)
     return {
         "run": name,
         "id": short_id(summary.run_id),

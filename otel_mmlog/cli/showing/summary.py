@@ -10,7 +10,7 @@ import click
 from otel_mmlog.cli.journals import find_journals
 from otel_mmlog.cli.showing.best import Best, Direction, best_of, records_for
 from otel_mmlog.runs.dated import last_dated
-from otel_mmlog.runs.entries import Entry
+from otel_mmlog.runs.entries import Entry, full_name
 from otel_mmlog.runs.find import Run
 from otel_mmlog.runs.mmengine import MMEngineRun
 from otel_mmlog.runs.reading import last_lines
@@ -105,7 +105,7 @@ def summary_of(run: Run, wanted: Wanted, look_back: int = _LOOK_BACK_OTHERS) -> 
         len(ranks),
         size if isinstance(size, int) else 0,
         record,
-        _loss(record.tags, record.mode) if record is not None else None,
+        _loss(states[0].values, record.mode) if record is not None else None,
         best_of(records_for(run, wanted.metric), wanted.fits, wanted.direction),
         run.began_s,
         max((state.last.time_s for state in states), default=run.began_s),
@@ -127,7 +127,8 @@ def mmengine_summary(run: MMEngineRun, wanted: Wanted) -> Summary:
         for entry in run.records():
             if entry.mode == "train" or record is None:
                 record = entry
-                loss = _loss(entry.tags, entry.mode) or loss
+                values = {full_name(entry.mode, tag): value for tag, value in entry.tags.items()}
+                loss = _loss(values, entry.mode) or loss
             if wanted.metric is not None or entry.mode == "val":
                 yield entry
 
@@ -173,12 +174,18 @@ def backlog_bytes(work_dir: Path, file_mode: int) -> dict[Path, int]:
     return found
 
 
-def _loss(tags: Mapping[str, Any], mode: str) -> tuple[str, Any] | None:
-    names = [name for name, value in tags.items() if "loss" in name and is_number(value)]
+def _loss(values: Mapping[str, Any], mode: str) -> tuple[str, Any] | None:
+    """The loss of a loop among values by their full names, the latest first."""
+    loop, whole = f"{mode}/", f"{mode}/loss"
+    names = [
+        name
+        for name, value in values.items()
+        if name.startswith(loop) and "loss" in name and is_number(value)
+    ]
     if not names:
         return None
-    name = "loss" if "loss" in names else names[0]
-    return f"{mode}/{name}", tags[name]
+    name = whole if whole in names else names[0]
+    return name, values[name]
 
 
 def _last_s(run: MMEngineRun) -> float:
