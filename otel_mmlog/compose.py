@@ -11,6 +11,7 @@ from otel_mmlog.console import console_outputs, make_standing
 from otel_mmlog.core.attempts import attempts_file, next_attempt, read_attempts, remember
 from otel_mmlog.core.own_folders import make_above, make_folder
 from otel_mmlog.core.rank import Rank
+from otel_mmlog.core.shown import counted
 from otel_mmlog.delivery import Delivery, start_delivery
 from otel_mmlog.health import HealthWatch
 from otel_mmlog.identify import Identity
@@ -254,7 +255,7 @@ def _make_journal(options: Options, settings: Settings, rank: Rank, notes: _Note
     )
     recovery = recover(journal.folder, journal.append, file_mode=settings.file_mode)
     if recovery.spans:
-        notes(f"{recovery.spans} spans of an attempt that died were ended in its place")
+        notes(f"{counted(recovery.spans, 'span')} of an attempt that died ended in its place")
     return journal
 
 

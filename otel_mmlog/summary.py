@@ -5,13 +5,14 @@ import shlex
 from collections.abc import Mapping
 
 from otel_mmlog.compose import Parts
+from otel_mmlog.core.shown import counted
 from otel_mmlog.otel.lines import Signal
 from otel_mmlog.sender.status import SenderStatus
 
 _SIGNALS: tuple[tuple[Signal, str], ...] = (
-    ("metrics", "points"),
-    ("logs", "log records"),
-    ("traces", "spans"),
+    ("metrics", "point"),
+    ("logs", "log record"),
+    ("traces", "span"),
 )
 
 
@@ -30,25 +31,27 @@ def closing_lines(
     warnings = counts[logging.WARNING]
     errors = sum(number for level, number in counts.items() if level >= logging.ERROR)
     files = " and ".join(str(path) for path in parts.files) or "no files on this rank"
-    lost = f", {sum(rejected.values())} values left out" if rejected else ""
-    said = f"Wrote {records} records, {warnings} warnings, {errors} errors{lost}: {files}"
+    lost = f", {counted(sum(rejected.values()), 'value')} left out" if rejected else ""
+    amounts = ((records, "record"), (warnings, "warning"), (errors, "error"))
+    wrote = ", ".join(counted(number, what) for number, what in amounts)
+    said = f"Wrote {wrote}{lost}: {files}"
     return [said, _journal_line(parts), *([] if status is None else [_delivery_line(parts, status)])]
 
 
 def _journal_line(parts: Parts) -> str:
     stats = parts.journal.stats()
-    what = ", ".join(f"{stats.journaled.get(signal, 0)} {name}" for signal, name in _SIGNALS)
+    what = ", ".join(counted(stats.journaled.get(signal, 0), name) for signal, name in _SIGNALS)
     refused = sum(stats.refused.values())
     reasons = ", ".join(sorted({reason for _, reason in stats.refused}))
     left_out = f"; {refused} refused ({reasons})" if refused else ""
     faults = dict(parts.encoder.faults)  # another thread may be adding to them
     cut = sum(faults.values())
-    shortened = f"; {cut} values cut or replaced ({', '.join(sorted(faults))})" if cut else ""
+    shortened = f"; {counted(cut, 'value')} cut or replaced ({', '.join(sorted(faults))})" if cut else ""
     return f"Journal: {what} in {parts.journal.folder}{left_out}{shortened}"
 
 
 def _delivery_line(parts: Parts, status: SenderStatus) -> str:
-    delivered = ", ".join(f"{status.delivered.get(signal, 0)} {name}" for signal, name in _SIGNALS)
+    delivered = ", ".join(counted(status.delivered.get(signal, 0), name) for signal, name in _SIGNALS)
     lost = [(status.rejected, "rejected"), (status.quarantined, "quarantined")]
     refused = "".join(f"; {sum(counts.values())} {word}" for counts, word in lost if any(counts.values()))
     if status.finished:

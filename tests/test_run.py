@@ -107,7 +107,7 @@ def test_closing_lines(make_run: MakeRun, tmp_path: Path) -> None:
         run.logger.warning("w")
         run.logger.error("e")
     wrote, journal = [line["event"] for line in json_lines(tmp_path / "tmp.jsonl")][-2:]
-    assert wrote == f"Wrote 1 records, 1 warnings, 1 errors: {tmp_path}/tmp.log and {tmp_path}/tmp.jsonl"
+    assert wrote == f"Wrote 1 record, 1 warning, 1 error: {tmp_path}/tmp.log and {tmp_path}/tmp.jsonl"
     assert journal.startswith("Journal: ")
     assert journal.endswith(f"{tmp_path}/otlp/rank0000")
 

@@ -14,6 +14,7 @@ from otel_mmlog.cli.colors import is_colored
 from otel_mmlog.cli.folders import chosen_folder
 from otel_mmlog.cli.progress import is_live, spinner
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.core.shown import counted
 from otel_mmlog.settings import environment
 
 
@@ -83,5 +84,5 @@ def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
 def _summary(found: list[Finding]) -> str:
     failed, warned = (sum(finding.status == status for finding in found) for status in ("FAIL", "warn"))
     if not failed and not warned:
-        return f"{len(found)} checks, all ok."
-    return f"{len(found)} checks: {failed} failed, {warned} warnings."
+        return f"{counted(len(found), 'check')}, all ok."
+    return f"{counted(len(found), 'check')}: {failed} failed, {counted(warned, 'warning')}."

@@ -17,6 +17,7 @@ from otel_mmlog.cli.openmetrics.spool import SampleSpool
 from otel_mmlog.cli.openmetrics.text import text_parts
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say, say_left_out
+from otel_mmlog.core.shown import counted
 
 _NOTHING = "there are no metrics in these journals: what a collector acknowledged is not there any more"
 
@@ -98,7 +99,7 @@ def _remarks(doubles: int, skipped: int, samples: Samples) -> Iterator[str]:
     if doubles:
         yield f"{doubles:,} samples were there before, at the same millisecond."
     if skipped:
-        yield f"{skipped:,} torn or corrupt lines were skipped."
+        yield f"{counted(skipped, 'torn or corrupt line')} skipped."
     if samples.left_out:
         kinds = ", ".join(f"{count:,} of kind {kind}" for kind, count in sorted(samples.left_out.items()))
         yield f"Points that Prometheus does not take, or text cannot hold, were left out: {kinds}."

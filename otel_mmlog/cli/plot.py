@@ -14,6 +14,7 @@ from otel_mmlog.cli.mistakes import unreadable
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
 from otel_mmlog.cli.shown import listed
+from otel_mmlog.core.shown import counted
 from otel_mmlog.plots.chart import Chart, XKind
 from otel_mmlog.plots.figure import FORMATS, render
 from otel_mmlog.plots.page import page
@@ -111,7 +112,7 @@ def plot(
     if len(remarks) > _MOST_REMARKS:
         say(console, f"... and {len(remarks) - _MOST_REMARKS} more such curves.")
     if output is not None:
-        say(console, f"{output}: {_count(len(chart.panels), 'panel')}, {_count(len(chart.labels), 'run')}.")
+        say(console, f"{output}: {counted(len(chart.panels), 'panel')}, {counted(len(chart.labels), 'run')}.")
 
 
 def _check(output: Path | None, smooth: float, rank: int | None, *, ranks: bool) -> None:
@@ -167,10 +168,6 @@ def _chart_of(reading: Reading, wish: Wish, sources: Sequence[Source]) -> Chart:
     raise click.UsageError(f"there is no loss and nothing of val: name what to draw; {there_are}")
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _no_runs(paths: Sequence[Path], patterns: Sequence[str]) -> click.ClickException:
     if not patterns:
         return no_runs(paths[0])
@@ -212,7 +209,8 @@ def _show(chart: Chart, size: tuple[float, float] | None) -> None:
 
 def _remarks(reading: Reading, chart: Chart, sources: int) -> Iterator[str]:
     if sources > len(reading.sources):
-        yield f"{sources - len(reading.sources)} of {sources} runs have nothing of it."
+        left = sources - len(reading.sources)
+        yield f"{left} of {counted(sources, 'run')} {'has' if left == 1 else 'have'} nothing of it."
     if reading.is_sampled:
         yield "Long files were sampled: single lines are not in the picture."
     for panel in chart.panels:
@@ -222,4 +220,4 @@ def _remarks(reading: Reading, chart: Chart, sources: int) -> Iterator[str]:
                 yield f"{panel.name} of {chart.labels[curve.run]}: {told}."
         hidden = sum(int((curve.y <= 0).sum()) for curve in panel.curves) if chart.is_log else 0
         if hidden:
-            yield f"{panel.name}: {hidden:,} values are 0 or less, and are not on a logarithmic axis."
+            yield f"{panel.name}: {counted(hidden, 'value')} of 0 or less not on a logarithmic axis."

@@ -16,6 +16,7 @@ from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.sending import say
 from otel_mmlog.cli.width import terminal_width
 from otel_mmlog.core.escape import escape
+from otel_mmlog.core.shown import counted
 from otel_mmlog.runs.find import Run
 from otel_mmlog.runs.paces import Pace, Paces, pace_of_each, side_by_side
 from otel_mmlog.runs.step_times import StepTimes, read_step_times
@@ -150,7 +151,7 @@ def _text(
     missing = _missing(run, times)
     if missing:
         shown = ", ".join(map(str, missing[:8])) + (" ..." if len(missing) > 8 else "")
-        said.append(f"{len(missing)} ranks have left no step times here: {shown}. {_OTHERS}.")
+        said.append(f"{counted(len(missing), 'rank')} without step times here: {shown}. {_OTHERS}.")
     if any(times_of.is_sampled for times_of in times):
         said.append("The files are long: by records at even distances, so that the numbers are estimates.")
     width = terminal_width()

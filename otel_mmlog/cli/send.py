@@ -12,6 +12,7 @@ from otel_mmlog.cli.quarantined import list_quarantined, retry_quarantined
 from otel_mmlog.cli.sending import say, say_left_out, send_journals
 from otel_mmlog.cli.table import table
 from otel_mmlog.core.errors import ConfigError
+from otel_mmlog.core.shown import counted
 from otel_mmlog.sender.endpoint_settings import read_endpoints
 from otel_mmlog.sender.endpoints import Endpoint, describe
 from otel_mmlog.sender.transport import make_transports
@@ -165,5 +166,5 @@ def _retry(
         return True
     click.echo(before)
     sent, left = retry_quarantined(journals, transports, lambda text: say(console, text), file_mode)
-    click.echo(f"{sent:,} lines sent, {left:,} still in quarantine.")
+    click.echo(f"{counted(sent, 'line')} sent, {left:,} still in quarantine.")
     return not left

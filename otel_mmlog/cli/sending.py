@@ -14,6 +14,7 @@ from otel_mmlog.cli.journals import count_waiting
 from otel_mmlog.cli.progress import progress_bar
 from otel_mmlog.cli.table import table
 from otel_mmlog.core.escape import escape
+from otel_mmlog.core.shown import counted
 from otel_mmlog.sender.drain import drain
 from otel_mmlog.sender.status import SenderStatus
 from otel_mmlog.sender.types import SIGNALS, Signal, Transport
@@ -117,7 +118,7 @@ def _outcome(
     lines += [f"{', '.join(names)}: {escape(detail)}" for detail, names in reasons.items()]
     lines += [f"{escape(str(folder))} is held by another sender: that one sends it" for folder in busy]
     if skipped_lines:
-        lines.append(f"{skipped_lines} torn or corrupt lines were skipped.")
+        lines.append(f"{counted(skipped_lines, 'torn or corrupt line')} skipped.")
     if any(status.quarantined.values()):
         lines.append("What the server refused was set aside: --quarantined shows and retries it.")
     if any(left.values()) and not busy:

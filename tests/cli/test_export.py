@@ -113,7 +113,7 @@ def test_doubles_and_broken_lines(tmp_path: Path) -> None:
     result = export("--openmetrics", tmp_path)
     assert samples(result.stdout) == [("mmlog_train_loss", "1.0")]
     assert "1 samples were there before" in result.stderr
-    assert "3 torn or corrupt lines were skipped" in result.stderr
+    assert "3 torn or corrupt lines skipped" in result.stderr
 
 
 def test_numbers_that_are_too_large(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_numbers_that_are_too_large(tmp_path: Path) -> None:
     journal(tmp_path, late, large, loss(1.0))
     result = export("--openmetrics", tmp_path)
     assert samples(result.stdout) == [("mmlog_train_loss", "1.0")]
-    assert "2 torn or corrupt lines were skipped" in result.stderr
+    assert "2 torn or corrupt lines skipped" in result.stderr
 
 
 def test_what_text_cannot_hold_is_told(tmp_path: Path) -> None:

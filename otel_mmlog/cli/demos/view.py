@@ -13,13 +13,14 @@ from rich.text import Text
 from otel_mmlog.cli.journals import count_waiting
 from otel_mmlog.cli.table import table
 from otel_mmlog.core.escape import escape
+from otel_mmlog.core.shown import counted
 from otel_mmlog.runs.reading import last_lines
 from otel_mmlog.sender.types import SIGNALS, Signal
 
 _LINES = 5
 _HEAD = re.compile(r"^\S+ (\S+) - \S+ - (?:INFO - )?")
 _MIDDLE = re.compile(r"(?<=\]) +lr: .* data_time: \S+ +(?=loss)")
-_WORDS: dict[Signal, str] = {"metrics": "points", "logs": "log records", "traces": "spans"}
+_WORDS: dict[Signal, str] = {"metrics": "point", "logs": "log record", "traces": "span"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def _short(line: str) -> str:
 def _of_journal(folder: Path, name: str) -> WrittenFile:
     size_bytes = sum(path.stat().st_size for path in folder.iterdir())
     counts = count_waiting(folder, SIGNALS)
-    what = ", ".join(f"{counts[signal]:,} {word}" for signal, word in _WORDS.items())
+    what = ", ".join(counted(counts[signal], word) for signal, word in _WORDS.items())
     return WrittenFile(f"{name}/", size_bytes, what)
 
 
@@ -101,4 +102,4 @@ def _of_file(path: Path, name: str) -> WrittenFile:
     data = path.read_bytes()
     kind = {".log": "text", ".jsonl": "JSON"}.get(path.suffix)
     lines = data.count(b"\n")
-    return WrittenFile(name, len(data), f"{lines:,} lines of {kind}" if kind else "checkpoint")
+    return WrittenFile(name, len(data), f"{counted(lines, 'line')} of {kind}" if kind else "checkpoint")

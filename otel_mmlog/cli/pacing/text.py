@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from otel_mmlog.cli.shown import shown_seconds
 from otel_mmlog.cli.table import table
 from otel_mmlog.core.escape import escape
+from otel_mmlog.core.shown import counted
 from otel_mmlog.runs.paces import Pace, Paces
 
 ALL_UP_TO = 16
@@ -30,7 +31,7 @@ def pace_table(each: Sequence[Pace], hosts: Mapping[int, str], *, show_all: bool
     cells = [_row(pace, [hosts.get(pace.rank, "")] if has_hosts else [], scale) for pace in rows]
     text = table(*_right_aligned([(*head, *numbers), *cells], len(head)))
     left = len(each) - len(rows)
-    return f"{text}\n... and {left:,} ranks that are faster: --all shows them" if left else text
+    return f"{text}\n... and {counted(left, 'faster rank')}: --all shows all" if left else text
 
 
 def remarks(paces: Paces, each: Sequence[Pace], hosts: Mapping[int, str], over: float) -> Iterator[str]:
@@ -95,7 +96,7 @@ def _row(pace: Pace, host: list[str], scale: float) -> tuple[str, ...]:
         *host,
         *(f"{seconds * scale:.1f}" for seconds in times),
         f"{pace.slow_share:.0%}",
-        f"{pace.slowest_steps:,} steps",
+        counted(pace.slowest_steps, "step"),
         since,
     )
 

@@ -9,6 +9,7 @@ from otel_mmlog.cli.reporting.html import Html, Part, cut, join, table, tag
 from otel_mmlog.cli.showing.attempts import Attempt
 from otel_mmlog.cli.showing.rows import number_text, shown_ranks
 from otel_mmlog.cli.shown import shown_seconds
+from otel_mmlog.core.shown import counted
 from otel_mmlog.runs.find import Run
 
 _MOST_ALERTS: Final = 12
@@ -52,18 +53,20 @@ def _tiles(facts: Facts) -> Iterator[tuple[str, Part, str]]:
         yield "Iteration", record.iter, at
     yield "Attempts", summary.attempts, _resumed(facts.attempts)
     is_part = summary.world_size > summary.ranks
+    whose = f"rank {summary.states[0].rank}" if len(summary.states) > 1 else ""
     yield "Ranks", shown_ranks(summary), "wrote lines" if is_part else ""
     if loss is not None:
-        yield f"Last {loss[0]}", number_text(loss[1]), ""
+        yield f"Last {loss[0]}", number_text(loss[1]), whose
     if best is not None:
         at = f"at epoch {best.epoch}" if best.epoch else f"at iteration {best.iter:,}"
         which = "highest" if best.direction == "max" else "lowest"
-        yield f"Best {best.name}", number_text(best.value), f"{which}, {at}"
+        more = f"{which}, {at}" + (f", {whose}" if whose else "")
+        yield f"Best {best.name}", number_text(best.value), more
     counts = facts.messages.counts
     errors = counts.get("ERROR", 0) + counts.get("CRITICAL", 0)
     warnings = counts.get("WARNING", 0)
     least = "" if facts.messages.is_whole else "at least "
-    yield "Errors", errors, f"{least}{warnings:,} warning{'' if warnings == 1 else 's'}"
+    yield "Errors", errors, f"{least}{counted(warnings, 'warning')}"
 
 
 def _duration(facts: Facts) -> tuple[str, str, str]:
@@ -111,6 +114,6 @@ def _attempts(attempts: list[Attempt]) -> Html | None:
         for each in attempts[-_MOST_ATTEMPTS:]
     ]
     left = len(attempts) - len(rows)
-    more = tag("p", f"{left:,} earlier attempts are left out.", class_="note") if left > 0 else None
+    more = tag("p", f"{counted(left, 'earlier attempt')} left out.", class_="note") if left > 0 else None
     names = ("attempt", "state", "took", "up to iteration", "began")
     return join(tag("h3", "Attempts"), table(names, rows, numbers=(2, 3)), more)

@@ -7,6 +7,7 @@ from typing import Final
 from otel_mmlog.cli.reporting.flame import Build, tree_of
 from otel_mmlog.cli.reporting.gantt import KINDS, Bar, bars_of
 from otel_mmlog.cli.reporting.spans import Span, Spans, read_spans
+from otel_mmlog.core.shown import counted
 from otel_mmlog.otel.semconv import SPAN_REGISTRY_BUILD
 from otel_mmlog.runs.entries import Entry, parse_entry
 from otel_mmlog.runs.find import Run
@@ -57,7 +58,7 @@ def life_of(run: Run | MMEngineRun, source: Source, last_s: float, file_mode: in
     notes = []
     if found.skipped:
         notes.append(
-            f"{found.skipped:,} lines of the journal are torn, damaged or another user's, and were skipped."
+            f"{counted(found.skipped, 'line')} of the journal skipped: torn, damaged or another user's."
         )
     if found.is_cut:
         notes.append("The journal is very large: its newest part is left out here.")

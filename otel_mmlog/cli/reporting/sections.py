@@ -12,6 +12,7 @@ from otel_mmlog.cli.reporting.messages import Message, Messages
 from otel_mmlog.cli.reporting.pictures import MOST, Pictures
 from otel_mmlog.cli.reporting.rank_times import MOST as MOST_TIMED
 from otel_mmlog.cli.reporting.rank_times import RankTimes, ranks_table
+from otel_mmlog.core.shown import counted
 from otel_mmlog.plots.summary import rows_of
 
 NO_MATPLOTLIB: Final = "Pictures need matplotlib: pip install 'otel-mmlog[plot]', and write the report again."
@@ -65,7 +66,7 @@ def plots_section(pictures: Pictures) -> Html:
 def life_section(life: Life) -> Html:
     """Return the run's life as bars."""
     left = len(life.bars) - MOST_RANKS
-    more = [f"{left:,} more ranks are left out."] if left > 0 else []
+    more = [f"{counted(left, 'more rank')} left out."] if left > 0 else []
     line = timeline_of(life.bars)
     told = ["Time since the begin."]
     if len(line.pieces) > 1:
@@ -79,8 +80,8 @@ def builds_section(root: Build, whose: tuple[int, int]) -> Html:
     """Return registry builds as a flame graph, and the slowest as a table."""
     rank, attempt = whose
     told = (
-        f"What rank {rank} built in attempt {attempt}: {root.count:,} builds in {shown_ms(root.total_s)}. A bar is as "
-        "wide as its build was long; below it is what it built inside."
+        f"What rank {rank} built in attempt {attempt}: {counted(root.count, 'build')} in {shown_ms(root.total_s)}. "
+        "A bar is as wide as its build was long; below it is what it built inside."
     )
     key = (
         tag("span", tag("svg", tag("rect", width="11", height="11", rx="2", class_=f"r{number}"), width="11",
@@ -108,7 +109,7 @@ def builds_section(root: Build, whose: tuple[int, int]) -> Html:
 def ranks_section(times: RankTimes) -> Html:
     """Return the ranks side by side."""
     left = len(times.each) - MOST_TIMED
-    more = f"{left:,} ranks that are faster are left out." if left > 0 else ""
+    more = f"{counted(left, 'faster rank')} left out." if left > 0 else ""
     return join(_note(" ".join(filter(None, [*times.remarks, more]))), ranks_table(times))
 
 
@@ -117,7 +118,9 @@ def messages_section(messages: Messages, ranks: int) -> Html:
     if not messages.kinds:
         return join(_note("There are none."))
     counts = ", ".join(f"{count:,} {level}" for level, count in sorted(messages.counts.items()))
-    remarks = [f"{counts}, in {len(messages.kinds):,} kinds: texts that differ in numbers only are one."]
+    remarks = [
+        f"{counts}, in {counted(len(messages.kinds), 'kind')}: texts that differ in numbers only are one."
+    ]
     if len(messages.kinds) > _MOST_MESSAGES:
         remarks.append(f"The first {_MOST_MESSAGES} of them are here.")
     if not messages.is_whole:
@@ -134,7 +137,7 @@ def config_section(config: Mapping[str, Any]) -> Html:
         for name, value in rows[:_MOST_SETTINGS]
     )
     left = len(rows) - _MOST_SETTINGS
-    more = f"{left:,} more settings are left out: otel-mmlog show --json has them." if left > 0 else ""
+    more = f"{counted(left, 'more setting')} left out: otel-mmlog show --json has all." if left > 0 else ""
     return join(_note(more), tag("dl", *pairs, class_="config"))
 
 
