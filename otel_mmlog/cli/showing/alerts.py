@@ -32,6 +32,13 @@ class Lines:
     count: int = 0
     last: list[Entry] = field(default_factory=list)
 
+    def title(self, level: str, where: str) -> str:
+        """Return ``8 WARNING, the last 3 that differ``: how many there are, and which of them are here."""
+        shown = len(self.last)
+        which = "the last one" if shown == 1 else f"the last {shown} that differ"
+        told = f"{self.count:,} {level} {where}".rstrip()
+        return told if shown == self.count else f"{told}, {which}"
+
 
 def alerts_of(states: Sequence[RankState], now_s: float) -> list[str]:
     """Return sentences about ranks, the worst first."""

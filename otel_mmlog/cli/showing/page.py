@@ -122,8 +122,7 @@ class Page:
         is_several = self._summary.ranks > 1
         for level, lines in self._bad.items():
             if lines.count:
-                where = f" {self._where_bad}" if self._where_bad else ""
-                rows.append(f"{lines.count:,} {level}{where}{_which(lines)}:")
+                rows.append(f"{lines.title(level, self._where_bad)}:")
                 for entry in lines.last:
                     stamp = datetime.fromtimestamp(entry.time_s).astimezone()
                     whose = f"rank {entry.rank}: " if is_several else ""
@@ -204,14 +203,6 @@ class Page:
             f"{size} not delivered yet, of {counted(len(waiting), 'rank')}",
             f"otel-mmlog send {escape(str(work_dir))} --endpoint URL delivers it",
         ]
-
-
-def _which(lines: Lines) -> str:
-    """Which of some lines are shown, where these are not all of them."""
-    shown = len(lines.last)
-    if shown == lines.count:
-        return ""
-    return ", the last one" if shown == 1 else f", the last {shown} that differ"
 
 
 def _section(title: str, rows: Sequence[str]) -> str:
