@@ -14,6 +14,7 @@ from otel_mmlog.cli.main import main
 from otel_mmlog.cli.reporting.gantt import KINDS
 from otel_mmlog.cli.reporting.spans import read_spans
 from otel_mmlog.runs.find import find_runs
+from tests.runs.written import record_line, write
 
 HOSTILE = "</title></style></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&--><!--"
 BOTH = f"{HOSTILE}\x1b[31m\u202edrow\u2066"
@@ -241,6 +242,19 @@ def test_without_matplotlib_it_says_what_to_install(trained: Path, monkeypatch: 
     assert "pip install 'otel-mmlog[plot]'" in page.text
     assert "In numbers" in page.text
     assert "figure" not in page.tags
+
+
+def test_whose_values_they_are(tmp_path: Path) -> None:
+    """A value that ranks have each for themselves is said to be of the first; one that is the same is not."""
+    for rank, loss in enumerate((0.5, 0.25)):
+        tags = [{"loss": loss}, {"accuracy": 0.75}]
+        lines = [
+            record_line(9, each, mode, rank=rank) for each, mode in zip(tags, ("train", "val"), strict=True)
+        ]
+        write(tmp_path / ("tmp_rank1.jsonl" if rank else "tmp.jsonl"), lines)
+    text = " ".join(page_of(tmp_path).text.split())
+    assert re.search(r"Last train/loss ?0\.5000 ?rank 0", text)
+    assert re.search(r"Best val/accuracy ?0\.7500 ?highest, at epoch 1(?!, rank)", text)
 
 
 def test_newest_of_several_runs_is_taken(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from otel_mmlog.cli.reporting.facts import Facts
 from otel_mmlog.cli.reporting.html import Html, Part, cut, join, table, tag
 from otel_mmlog.cli.showing.attempts import Attempt
 from otel_mmlog.cli.showing.rows import number_text, shown_ranks
+from otel_mmlog.cli.showing.summary import Summary
 from otel_mmlog.cli.shown import shown_seconds
 from otel_mmlog.core.shown import counted
 from otel_mmlog.runs.find import Run
@@ -53,20 +54,25 @@ def _tiles(facts: Facts) -> Iterator[tuple[str, Part, str]]:
         yield "Iteration", record.iter, at
     yield "Attempts", summary.attempts, _resumed(facts.attempts)
     is_part = summary.world_size > summary.ranks
-    whose = f"rank {summary.states[0].rank}" if len(summary.states) > 1 else ""
     yield "Ranks", shown_ranks(summary), "wrote lines" if is_part else ""
     if loss is not None:
-        yield f"Last {loss[0]}", number_text(loss[1]), whose
+        yield f"Last {loss[0]}", number_text(loss[1]), _whose(summary, loss[0])
     if best is not None:
         at = f"at epoch {best.epoch}" if best.epoch else f"at iteration {best.iter:,}"
         which = "highest" if best.direction == "max" else "lowest"
-        more = f"{which}, {at}" + (f", {whose}" if whose else "")
+        more = ", ".join(filter(None, (which, at, _whose(summary, best.name))))
         yield f"Best {best.name}", number_text(best.value), more
     counts = facts.messages.counts
     errors = counts.get("ERROR", 0) + counts.get("CRITICAL", 0)
     warnings = counts.get("WARNING", 0)
     least = "" if facts.messages.is_whole else "at least "
     yield "Errors", errors, f"{least}{counted(warnings, 'warning')}"
+
+
+def _whose(summary: Summary, name: str) -> str:
+    """Of which rank a value is, where ranks have several; pictures and their table are of all ranks."""
+    differs = len({state.values.get(name) for state in summary.states}) > 1
+    return f"rank {summary.states[0].rank}" if differs else ""
 
 
 def _duration(facts: Facts) -> tuple[str, str, str]:
