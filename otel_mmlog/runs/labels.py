@@ -22,6 +22,8 @@ def labels(sources: Sequence[Source]) -> list[str]:
         [escape(source.work_dir.name) for source in sources],
         [escape(_short_id(source.run_id)) for source in sources],
     )
+    if any(texts):
+        texts = [text or name for text, name in zip(texts, ways[0], strict=True)]
     for names in ways:
         texts = _told_apart(texts, names)
     texts = [text or name for text, name in zip(texts, ways[0], strict=True)]

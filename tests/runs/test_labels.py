@@ -58,8 +58,10 @@ def test_ids_are_short_and_where_they_are_needed() -> None:
     """Only runs that nothing else tells apart have theirs, 8 digits of it; one that a person has chosen is whole."""
     ids = ("8893e784aa2a0f5c", "67b76757a611c505", "nightly-run-of-monday")
     same = [source("a", {"seed": 1}, run_id) for run_id in ids]
-    assert labels([source("b", {}), *same]) == [
-        "digits",
+    bare = [source("b", {}, f"{digit}" * 16) for digit in range(2)]
+    assert labels([*bare, *same]) == [
+        "digits, 00000000",
+        "digits, 11111111",
         "seed 1, 8893e784",
         "seed 1, 67b76757",
         "seed 1, nightly-run-of-monday",
