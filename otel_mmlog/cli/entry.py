@@ -3,6 +3,7 @@
 A program that a signal ends has to die of it, or else a shell goes on with its loop.
 """
 
+import os
 import signal
 import sys
 
@@ -19,8 +20,11 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.SIGTERM in wanted:
         signal.signal(signal.SIGTERM, _exit)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that has no character for something gets its number
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # whoever began this has closed it
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):  # a terminal that has no character for something gets its number
             stream.reconfigure(errors="backslashreplace")
     try:
         command(prog_name="otel-mmlog")

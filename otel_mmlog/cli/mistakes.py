@@ -28,4 +28,5 @@ def told_mistakes() -> Iterator[None]:
 def unreadable(error: OSError) -> click.ClickException:
     """Return what is said of a file that cannot be read."""
     where = f"{error.filename}: " if error.filename else ""
-    return click.ClickException(f"{where}{error.strerror or error}. Check who may read it.")
+    hint = " Check who may read it." if isinstance(error, PermissionError) else ""
+    return click.ClickException(f"{where}{error.strerror or error}.{hint}")

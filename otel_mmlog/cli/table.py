@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from rich.cells import cell_len, set_cell_size
+
 from otel_mmlog.core.escape import escape
 
 LEAST_CHARS = 16
@@ -26,14 +28,14 @@ def table(
         width: What a line may have: the widest columns lose the middle of their texts. None for as much as there is.
     """
     cells = [[f"{cell:,}" if isinstance(cell, int) else escape(cell) for cell in row] for row in rows]
-    widths = _fitted([max(map(len, column)) for column in zip(*cells, strict=True)], width)
+    widths = _fitted([max(map(cell_len, column)) for column in zip(*cells, strict=True)], width)
     is_number = [
         index in right or all(isinstance(row[index], int) for row in rows[1:]) for index in range(len(widths))
     ]
     lines = []
     for number, row in enumerate(cells):
         padded = [
-            _cut(cell, chars).rjust(chars) if is_right else _cut(cell, chars).ljust(chars)
+            _padded(_cut(cell, chars), chars, is_right=is_right)
             for cell, chars, is_right in zip(row, widths, is_number, strict=True)
         ]
         padded[-1] = padded[-1].rstrip()
@@ -45,7 +47,7 @@ def table(
 
 def width_of(*rows: Sequence[str], most: int = LEAST_CHARS) -> int:
     """Return how wide a table of texts is whose columns are cut to so many characters, or to the least there is."""
-    widest = [max(len(escape(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    widest = [max(cell_len(escape(cell)) for cell in column) for column in zip(*rows, strict=True)]
     return sum(min(most, chars) for chars in widest) + len(_GAP) * (len(widest) - 1)
 
 
@@ -62,9 +64,17 @@ def _fitted(widths: list[int], width: int | None) -> list[int]:
     return fitted
 
 
+def _padded(text: str, chars: int, *, is_right: bool) -> str:
+    room = " " * (chars - cell_len(text))
+    return room + text if is_right else text + room
+
+
 def _cut(text: str, most: int) -> str:
     """A text without its middle where it is too long: names differ at their ends."""
-    if len(text) <= most:
+    if cell_len(text) <= most:
         return text
     kept = most - len(_CUT)
-    return f"{text[: kept - kept // 2]}{_CUT}{text[len(text) - kept // 2 :]}"
+    end = text
+    while cell_len(end) > kept // 2:  # a letter may be two columns wide
+        end = end[1:]
+    return f"{set_cell_size(text, kept - cell_len(end))}{_CUT}{end}"

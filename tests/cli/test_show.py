@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 import otel_mmlog
 from otel_mmlog.cli.main import main
@@ -289,6 +290,13 @@ def test_table_is_as_wide_as_it_may_be(chars: list[int], width: int) -> None:
     assert len(cut) <= max(width, sum(min(16, count) + 2 for count in chars) - 2)
     if len(whole) <= width:
         assert cut == whole
+
+
+def test_letters_that_are_two_columns_wide() -> None:
+    """Columns stand below each other on a terminal, and are cut to its columns, not to so many letters."""
+    lines = table(("run", "id"), ("a", "1"), ("\u540d\u524d" * 10, "2"), width=30).splitlines()
+    assert [cell_len(line) for line in lines] == [30, 29, 29]
+    assert lines[2].startswith("\u540d\u524d")
 
 
 def test_no_runs(tmp_path: Path) -> None:
