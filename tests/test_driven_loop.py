@@ -40,6 +40,36 @@ def test_epochs_and_interval_of_the_caller(make_run: MakeRun, tmp_path: Path) ->
     assert tags(tmp_path, "iter") == [3, 6]
 
 
+def test_no_record_without_a_scalar(make_run: MakeRun, tmp_path: Path) -> None:
+    """Once something was logged in a loop, an interval without anything makes none; a loop without any has times."""
+    with make_run(by_epoch=False, interval=1) as run:
+        for logged in ({2}, set()):
+            loop = run.drive(length=4)
+            for number in range(4):
+                step(loop)
+                if number in logged:
+                    run.log(loss=number)
+            loop.close()
+    assert tags(tmp_path, "iter") == [1, 2, 3, 5, 6, 7, 8]
+
+
+def test_epochs_of_one_loop(make_run: MakeRun, tmp_path: Path) -> None:
+    """A loop over several epochs is told where one begins; what came before it is the last one's."""
+    with make_run(by_epoch=False, interval=1) as run:
+        loop = run.drive(epoch=4)
+        for _ in range(2):
+            step(loop)
+            loop.count_step()
+            val = run.drive("val")
+            step(val)
+            val.close()
+            loop.begin_epoch()
+        loop.close()
+        run.log({"val/acc": 1})
+    found = [(record["mode"], record["epoch"]) for record in records(tmp_path)]
+    assert found == [("train", 5), ("val", 5), ("train", 6), ("val", 6), ("val", 7)]
+
+
 def test_times_are_those_of_the_steps(make_run: MakeRun, tmp_path: Path) -> None:
     """``data_time`` is the wait before a step, ``time`` that and the step; what lies behind `resume` is in neither."""
     with make_run(interval=1, window_size=1) as run:

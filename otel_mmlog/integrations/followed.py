@@ -8,6 +8,7 @@ from typing import Any
 from otel_mmlog.core.progress import Mode
 from otel_mmlog.loops.driven import DrivenLoop
 from otel_mmlog.loops.sized_iterator import SizedIterator
+from otel_mmlog.otel.semconv import loop_span
 from otel_mmlog.run import Run
 
 
@@ -32,6 +33,8 @@ class FollowedTraining:
         self._max_iters: int | None = None
         self._epoch = 0
         self._is_first = False
+        self._epoch_span = ExitStack()
+        self._has_epochs = False
         self._checkpoint = ExitStack()
         self._saves = False
 
@@ -59,11 +62,12 @@ class FollowedTraining:
         self.end()
         self._length, self._max_iters = length, max_iters
         self._epoch, self._is_first = epoch, True
+        self._has_epochs = max_epochs is not None
         if self.run.by_epoch and max_epochs is not None:
             self._epochs = self.run.epochs(max_epochs, min(epoch, max_epochs))
 
     def begin_epoch(self, done: int | None = None) -> None:
-        """Begin an epoch; in a run that counts iterations, only the first of them begins anything.
+        """Begin an epoch; in a run that counts iterations, one loop goes over all of them.
 
         Args:
             done: Iterations that were done before, or None to go on counting. The first epoch of a training may
@@ -77,8 +81,13 @@ class FollowedTraining:
             if self._is_first and done and self._length:
                 self._train.skip(done % self._length)
             self._is_first = False
-        elif self._train is None or self._train.closed:
+            return
+        if self._train is None or self._train.closed:
             self._train = self._drive(done)
+            self._is_first = False
+        else:
+            self._train.begin_epoch()
+        self._time_epoch()
 
     def begin_step(self, done: int | None = None) -> None:
         """Note that a batch has arrived.
@@ -168,8 +177,16 @@ class FollowedTraining:
 
     def _end_train(self) -> None:
         train, self._train = self._train, None
+        self._epoch_span.close()
         if train is not None:
             train.close()
+
+    def _time_epoch(self) -> None:
+        """Begin the span of an epoch that is no loop of its own."""
+        self._epoch_span.close()
+        self._epoch += 1
+        if self._has_epochs:
+            self._epoch_span.enter_context(self.run.span(loop_span("epoch"), {"epoch": self._epoch}))
 
     def _drive(self, done: int | None) -> DrivenLoop:
         return self.run.drive(

@@ -14,12 +14,21 @@ class DrivenLoop:
     Args:
         loop: The loop, which has begun.
         end_batch: Counts an iteration, and closes the record that may be due.
+        begin_epoch: Counts an epoch.
         end: Ends the loop.
     """
 
-    def __init__(self, loop: Loop, *, end_batch: Callable[[Loop], None], end: Callable[[Loop], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        *,
+        end_batch: Callable[[Loop], None],
+        begin_epoch: Callable[[], None],
+        end: Callable[[Loop], None],
+    ) -> None:
         self._loop = loop
         self._end_batch = end_batch
+        self._begin_epoch = begin_epoch
         self._end = end
         loop.idle = True
         self._waits_since_s = loop.mark_s
@@ -41,6 +50,11 @@ class DrivenLoop:
     def skip(self, steps: int) -> None:
         """Count steps of this loop as done before: an earlier attempt has made and counted them."""
         self._loop.done += steps
+
+    def begin_epoch(self) -> None:
+        """Begin the next epoch of a train loop that goes over several; the step before it is counted."""
+        self.count_step()
+        self._begin_epoch()
 
     def begin_step(self) -> None:
         """Note that a batch has arrived; the step before it is counted."""

@@ -87,7 +87,7 @@ class Loops:
             self._at.go_to(start, epoch)
             self._at.begin_train(length, max_iters)
         loop.interval, loop.driven = interval, True
-        return DrivenLoop(loop, end_batch=self._end_batch, end=self._end)
+        return DrivenLoop(loop, end_batch=self._end_batch, begin_epoch=self._begin_epoch, end=self._end)
 
     def touch(self) -> None:
         """Note that a scalar of `mode` was logged."""
@@ -236,6 +236,10 @@ class Loops:
         self._active.append(loop)
         return loop
 
+    def _begin_epoch(self) -> None:
+        self.settle()
+        self._at.end_epoch()
+
     def _end_left(self, mode: Mode) -> None:
         """End the loops that were left while something holds their iterator: only val and test are inner loops."""
         for loop in [loop for loop in self._active if mode == "train" or loop.mode != "train"]:
@@ -300,8 +304,8 @@ class Loops:
             self._unshown.skip()
         self._sink.end_loop("train")
         self._last_train = loop
-        if self._at.by_epoch:
-            self._at.epoch = self._at.epoch_of_train
+        if self._at.by_epoch or loop.driven:
+            self._at.end_epoch()
 
     def _running_train(self) -> Loop | None:
         return next((loop for loop in self._active if loop.mode == "train"), None)

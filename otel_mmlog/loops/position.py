@@ -44,6 +44,10 @@ class Position:
         if epoch is not None and self.epoch_under_way is None:
             self.epoch = epoch
 
+    def end_epoch(self) -> None:
+        """End an epoch in a train loop; where `epochs` runs, the next has begun with it."""
+        self.epoch = self.epoch_of_train
+
     def begin_epochs(self, n: int, start: int | None) -> int:
         """Begin a training of ``n`` epochs, and return the first."""
         first, self.first_epoch = self.first_epoch if start is None else start, 0

@@ -31,9 +31,16 @@ class LoopReports:
         self._timed += 1
 
     def report(self, loop: Loop, *, in_train: bool) -> None:
-        """Close the record of a train loop's interval; `in_train` is False where the loop is over."""
+        """Close the record of a train loop's interval; `in_train` is False where the loop is over.
+
+        Where a framework runs the loop and has logged something in it, there is no record without anything new.
+        """
         loop.unreported = 0
         windows = self._unshown.take() if loop.driven else None
+        if windows is not None and not windows.keys() <= {loop.time_key, loop.data_time_key}:
+            loop.has_told = True
+        elif loop.has_told:
+            return
         self._sink.emit("iter", self._progress(loop, in_train=in_train, eta_s=self._eta_s()), windows)
 
     def sum_up(self, loop: Loop, *, in_train: bool) -> None:

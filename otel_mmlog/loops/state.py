@@ -57,6 +57,7 @@ class Loop:
         interval: Train iterations from one record to the next, or None for the run's.
         driven: Whether a framework runs it, which logs what it wants to be in a record: others are MMEngine's, which
             have the latest value of every scalar.
+        has_told: Whether a record of it had a scalar beside the times.
         data_time_key: The hub's name of what batches take to arrive.
         time_key: The hub's name of what iterations take.
     """
@@ -79,6 +80,7 @@ class Loop:
     idle: bool = False
     interval: int | None = None
     driven: bool = False
+    has_told: bool = False
     data_time_key: str = field(init=False)
     time_key: str = field(init=False)
 

@@ -32,7 +32,8 @@ class RankState:
             ended: ``killed`` where nothing says so.
         last: Its last line.
         record: The last record of a train loop, or else of any, of an earlier attempt where the last has none; None
-            if there is none among the last lines.
+            if there is none among the last lines. Its position is that of the last of all: a validation may be
+            further than the last train record.
         values: Name -> latest value of each loop's last record: ``train/loss``.
         error: Type and message of what ended it; empty if nothing did.
         interval: Iterations between the last two records of a train loop; 0 if there are no two.
@@ -73,6 +74,8 @@ def rank_state(run: Run, rank: int, now_s: float, look_back: int = LOOK_BACK) ->
             values.setdefault(full_name(entry.mode, tag), value)
     state, error = _state(part, entries, trains, now_s)
     record = trains[0] if trains else (records[0] if records else None)
+    if record is not None and records[0].iter > record.iter:
+        record = record._replace(epoch=records[0].epoch, iter=records[0].iter)
     interval = trains[0].iter - trains[1].iter if len(trains) > 1 else 0
     return RankState(rank, state, entries[0], record, values, error, max(0, interval))
 

@@ -61,17 +61,17 @@ def test_restarted(tmp_path: Path) -> None:
 
 
 def test_last_values_of_each_loop(tmp_path: Path) -> None:
-    """Values are the latest of each loop, under full names; the position is that of training."""
+    """Values are the latest of each loop, under full names; the position is the furthest, of training or behind it."""
     lines = [
         record_line(1, {"loss": 3.0}),
         record_line(2, {"loss": "NaN"}),
-        record_line(2, {"acc": 0.5, "val/iou": 0.25}, "val"),
+        record_line(3, {"acc": 0.5, "val/iou": 0.25}, "val"),
         json_line(BEGAN_S + 3),
     ]
     write(tmp_path / "tmp.jsonl", lines, b'{"torn')
     state = state_of(tmp_path)
     assert state.record is not None
-    assert (state.record.mode, state.record.iter) == ("train", 2)
+    assert (state.record.mode, state.record.iter) == ("train", 3)
     assert str(state.values) == "{'val/acc': 0.5, 'val/iou': 0.25, 'train/loss': nan}"
     assert state.last.time_s == BEGAN_S + 3
 
