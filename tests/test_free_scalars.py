@@ -45,6 +45,7 @@ def test_val_names_outside_of_loops(make_run: MakeRun, tmp_path: Path) -> None:
     ]
     assert tags(tmp_path, "acc") == [0.5, 0.75]
     assert tags(tmp_path, "f1") == [0.25]
+    assert headers(tmp_path)[:3] == ["Iter(val) [7/?]", "Iter(test) [7/?]", "Iter(val) [8/?]"]
 
 
 def test_same_step_adds_up(make_run: MakeRun, tmp_path: Path) -> None:

@@ -90,4 +90,4 @@ def config_event(config: Mapping[str, Any], time_ns: int, logger: str) -> LogEve
 
 def position(mode: Mode, step: int, *, epoch: int = 0) -> Progress:
     """Return where a loop stands of which only the step is known."""
-    return Progress(mode, by_epoch=False, epoch=epoch, iter=step, batch_idx=max(step, 1) - 1)
+    return Progress(mode, by_epoch=False, epoch=epoch, iter=step, batch_idx=max(step, 1) - 1, in_loop=False)

@@ -53,12 +53,13 @@ def iter_line(
 
 
 def epoch_line(progress: Progress, values: Iterable[tuple[str, Any]], *, num_digits: int) -> str:
-    """The line that sums a val or test loop up; arrays and tensors among the values get lines of their own."""
-    length = progress.batch_idx + 1 if progress.loader_len is None else progress.loader_len
-    epoch = f"[{progress.epoch}]" if progress.by_epoch and progress.mode == "val" else ""
+    """The line that sums a val or test loop up, or shows its scalars where there is no loop.
+
+    Arrays and tensors among the values get lines of their own.
+    """
     spec = f".{num_digits}f"
     items = "  ".join(f"{name}: {_metric(value, spec)}" for name, value in values)
-    return f"{_unit(progress)}({progress.mode}) {epoch}[{length}/{length}]    {items}"
+    return f"{_unit(progress)}({progress.mode}) {_epoch_position(progress)}    {items}"
 
 
 @lru_cache(maxsize=16)
@@ -97,6 +98,14 @@ def _iter_header(progress: Progress) -> str:
     return (
         f"{_unit(progress)}({progress.mode}){epoch}{_position(progress.batch_idx + 1, progress.loader_len)}  "
     )
+
+
+def _epoch_position(progress: Progress) -> str:
+    if not progress.in_loop:
+        return _position(progress.iter, None)
+    length = progress.batch_idx + 1 if progress.loader_len is None else progress.loader_len
+    epoch = f"[{progress.epoch}]" if progress.by_epoch and progress.mode == "val" else ""
+    return f"{epoch}[{length}/{length}]"
 
 
 def _unit(progress: Progress) -> str:

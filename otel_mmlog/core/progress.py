@@ -27,6 +27,7 @@ class Progress:
         max_epochs: Epochs of the train loop, or None if there is no train loop or no end.
         max_iters: Iterations of the train loop, or None if unknown.
         eta_s: Estimated seconds to the end of the loop, or None if not estimated.
+        in_loop: False for scalars of a val or test mode that were logged without a loop: only `iter` says when.
     """
 
     mode: Mode
@@ -38,3 +39,4 @@ class Progress:
     max_epochs: int | None = None
     max_iters: int | None = None
     eta_s: float | None = None
+    in_loop: bool = True

@@ -68,7 +68,8 @@ class FreeSteps:
 
     def report_at(self, iteration: int, mode: Mode, totals: dict[str, int]) -> None:
         """Close such a record of an iteration, and leave where training stands alone."""
-        progress = Progress(mode, by_epoch=False, epoch=self._at.epoch, iter=iteration, batch_idx=0)
+        epoch = self._at.epoch
+        progress = Progress(mode, by_epoch=False, epoch=epoch, iter=iteration, batch_idx=0, in_loop=False)
         self._sink.emit("epoch", progress, new_values(self._hub, mode, totals))
 
     def close_step(self) -> None:

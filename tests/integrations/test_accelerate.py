@@ -19,7 +19,7 @@ def test_example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert sorted(heads(tmp_path, "accelerate_toy")) == [
         "Iter(train) [16/?]",
         "Iter(train) [8/?]",
-        "Iter(val) [1/1]",
+        "Iter(val) [16/?]",
     ]
     by_mode = {record["mode"]: record["tags"] for record in records(tmp_path, "accelerate_toy")}
     assert {"loss", "lr"} <= set(by_mode["train"])

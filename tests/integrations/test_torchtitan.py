@@ -14,7 +14,7 @@ def test_example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert sorted(heads(tmp_path, "torchtitan_style")) == [
         "Iter(train) [10/?]",
         "Iter(train) [5/?]",
-        "Iter(val) [1/1]",
+        "Iter(val) [10/?]",
     ]
     tags = {record["mode"]: set(record["tags"]) for record in records(tmp_path, "torchtitan_style")}
     assert tags["val"] == {"loss", "iter"}
