@@ -204,7 +204,7 @@ class Run(RunBase):
             step: Outside of any loop: the number of this iteration, where calls that name the same one add up;
                 None for the next, or behind a train loop for its last.
             **scalars: Further numbers by name. The run's own tags (``epoch``, ``iter``, ``eta``, ``memory``, and
-                with loops ``time`` and ``data_time``) get an underscore behind them.
+                with loops ``time`` and ``data_time``) get ``_value`` behind them.
         """
         if self.closed or os.getpid() != self._pid:
             self._note_lost()

@@ -69,9 +69,9 @@ class ScalarLog:
         rest = text.removeprefix(f"{own}/")
         if rest in self._reserved:
             self._tell(
-                rest, f"run.log: {rest!r} is a name of the run's own, so the scalar is called '{rest}_'"
+                rest, f"run.log: {rest!r} is a name of the run's own, so the scalar is called '{rest}_value'"
             )
-            rest += "_"
+            rest += "_value"
         key = f"{own}/{rest}"
         if own == mode and isinstance(name, str):
             self._keys[mode][name] = key
