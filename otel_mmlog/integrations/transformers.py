@@ -200,7 +200,7 @@ def _length(kwargs: dict[str, Any]) -> int | None:
 
 def _settings(args: TrainingArguments, model: Any) -> dict[str, Any]:
     """The trainer's settings, tokens masked as transformers does it, and the model's."""
-    settings: dict[str, Any] = dict(args.to_sanitized_dict())
+    settings: dict[str, Any] = {**args.to_sanitized_dict(), **args.to_dict()}  # the first makes texts of None
     to_dict = getattr(getattr(model, "config", None), "to_dict", None)
     if to_dict is not None:
         settings["model"] = to_dict()

@@ -1,7 +1,9 @@
 """Renders an event as the text line of MMEngine's console and log files."""
 
+import itertools
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from otel_mmlog.core.escape import continuation, escape
@@ -11,6 +13,8 @@ from otel_mmlog.pipeline.events import STACK, EventDict, text_of, to_log_event, 
 
 CONSOLE_TIME = "%m/%d %H:%M:%S"
 FILE_TIME = "%Y/%m/%d %H:%M:%S"
+_CONFIG = "mmlog.run.config"
+_MAX_CONFIG_CHARS = 500
 
 # ECMA-48 SGR codes; MMEngine underlines every level and lets WARNING and ERROR blink.
 _BLINK, _UNDERLINE, _RESET = "\x1b[5m", "\x1b[4m", "\x1b[0m"
@@ -68,7 +72,8 @@ def message(event: LogEvent) -> str:
         return _record_text(event.body)
     if event.bare or not event.attributes:
         return escape(event.body)
-    pairs = (f"{key}={_value(value)}" for key, value in event.attributes.items() if key != STACK)
+    shown = _shortened_config if event.event_name == _CONFIG else _value
+    pairs = (f"{key}={shown(value)}" for key, value in event.attributes.items() if key != STACK)
     return escape("  ".join([event.body, *pairs]))
 
 
@@ -83,6 +88,18 @@ def _record_text(text: str) -> str:
 def _value(value: Any) -> str:
     text = line_text(value)
     return repr(text) if isinstance(value, str) and (" " in text or not text) else text
+
+
+def _shortened_config(config: Any) -> str:
+    """Settings as `_value` shows them, as many as a line has room for."""
+    text = _value(config)
+    if len(text) <= _MAX_CONFIG_CHARS or not isinstance(config, Mapping):
+        return text
+    items = [line_text({key: value})[1:-1] for key, value in config.items()]
+    ends = itertools.accumulate(len(item) + 2 for item in items)
+    kept = list(itertools.takewhile(lambda end: end <= _MAX_CONFIG_CHARS, ends))
+    more = f"... {len(items) - len(kept)} more in the JSON file"
+    return f"{{{', '.join([*items[: len(kept)], more])}}}"
 
 
 def _style(level: int) -> str:

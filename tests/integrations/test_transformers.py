@@ -1,5 +1,6 @@
 """The callback for transformers, with its own `Trainer`."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ def test_example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     journals = read_journals(tmp_path)
     assert sorted(span.name for span in journals.spans) == [
         *["mmlog.checkpoint.save"] * 2,
+        *["mmlog.epoch"] * len({record["epoch"] for record in records(tmp_path, "transformers_toy")}),
         "mmlog.run",
         "mmlog.train",
         *["mmlog.val"] * 2,
@@ -91,14 +93,22 @@ def test_example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_numbers_are_the_trainers(tmp_path: Path) -> None:
-    """A record's loss is what the trainer has in its own history, not a mean of several of these."""
+    """A record's loss and epoch are what the trainer has in its own history, and its settings keep their types."""
     callback = MMLogCallback("tmp", work_dir=tmp_path, console=False)
-    training = trainer(tmp_path, callback)
+    training = trainer(tmp_path, callback, max_steps=10, eval_strategy="epoch")
     training.train()
+    training.evaluate()
     callback.held.close()
     theirs = [entry["loss"] for entry in training.state.log_history if "loss" in entry]
-    assert [record["tags"]["loss"] for record in records(tmp_path)] == theirs
-    assert len(theirs) == 2
+    found = records(tmp_path)
+    assert [record["tags"]["loss"] for record in found if record["mode"] == "train"] == theirs
+    epochs = [math.ceil(entry["epoch"]) for entry in training.state.log_history if "train_loss" not in entry]
+    assert [record["epoch"] for record in found] == epochs == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    (config,) = [line["config"] for line in events(tmp_path) if line["event"] == "Config"]
+    assert (config["optim_args"], config["report_to"], config["bf16"]) == (None, [], False)
+    (text,) = [line for line in (tmp_path / "tmp.log").read_text().splitlines() if " - Config " in line]
+    assert len(text) < 600
+    assert text.endswith(" more in the JSON file}")
 
 
 @pytest.mark.parametrize("by_epoch", [False, True])
@@ -133,10 +143,10 @@ def test_open_run_is_used(make_run: MakeRun, tmp_path: Path) -> None:
     training.predict(training.eval_dataset)
     run.close()
     assert heads(tmp_path, "tmp") == [
-        *[f"Epoch(train) [1][{step}/4]" for step in (1, 2, 3, 4)],
+        *[f"Epoch(train) [1][{step}/4]" for step in (1, 2, 4)],
         "Epoch(val) [1][1/1]",
-        "Iter(val) [1/1]",
-        "Iter(test) [1/1]",
+        "Iter(val) [4/?]",
+        "Iter(test) [4/?]",
     ]
     assert not list(tmp_path.rglob("other*"))
 
@@ -173,8 +183,7 @@ def test_exception_ends_the_loops(tmp_path: Path) -> None:
     callback.held.close(caught.value)
     assert heads(tmp_path, "tmp")[-2:] == ["Iter(train) [2/4]", "Iter(train) [4/4]"]
     assert [span.name for span in read_journals(tmp_path).spans] == [
-        "mmlog.train",
-        "mmlog.train",
+        *["mmlog.epoch", "mmlog.train"] * 2,
         "mmlog.run",
     ]
     (end,) = [line for line in json_lines(tmp_path / "tmp.jsonl") if line["event"].startswith("Wrote ")]
