@@ -103,7 +103,7 @@ def compose(
         options.logger_name,
         options.log_level,
         handler,
-        prints=options.console,
+        prints=bool(options.console),
         reaches_root=not options.guest,
     )
     return Parts(

@@ -6,7 +6,7 @@ from pathlib import Path
 from otel_mmlog.identify import Identity
 from otel_mmlog.integrations.jupyter import CellOutput, running_shell
 from otel_mmlog.options import Options
-from otel_mmlog.otel.semconv import EVENT_EXCEPTION, RECORD_EVENTS
+from otel_mmlog.otel.semconv import EVENT_EXCEPTION, EVENT_TEXT, RECORD_EVENTS
 from otel_mmlog.pipeline.outputs import ConsoleOutput, Output, WarningOutput
 from otel_mmlog.pipeline.standing import Standing
 from otel_mmlog.settings import Settings
@@ -31,6 +31,8 @@ def console_outputs(options: Options, settings: Settings, standing: Standing) ->
     if not options.console:
         return [WarningOutput()] if options.guest else []
     skip = frozenset([EVENT_EXCEPTION])
+    if options.console == "messages":
+        skip |= RECORD_EVENTS | {EVENT_TEXT}
     if standing.rank:
         level = max(options.log_level, logging.ERROR)
         return [ConsoleOutput(level=level, color=settings.color, skip=skip)]

@@ -19,6 +19,7 @@ from otel_mmlog.system_metrics import load_system_packages
 
 Steps = Literal["records", "every"]
 Ranks = Literal["all", "0"]
+Console = bool | Literal["messages"]
 STEPS: Mapping[Steps, str] = {"records": "one point an interval", "every": "each raw value"}
 RANKS: Mapping[Ranks, str] = {"all": "every rank has a journal", "0": "rank 0 alone has"}
 
@@ -46,7 +47,7 @@ class Options:
     ranks: Ranks
     trace_ranks: int
     logger_name: str
-    console: bool
+    console: Console
     config: Mapping[str, Any]
     processors: Sequence[Callable[..., Any]]
     system_metrics: bool
@@ -75,8 +76,9 @@ def check_options(
         raise ConfigError(
             f"experiment_name is {shown(experiment_name)}, but it is a printable, non-empty string."
         )
-    for name in ("by_epoch", "distributed", "ignore_last", "resume", "console", "system_metrics", "deferred"):
+    for name in ("by_epoch", "distributed", "ignore_last", "resume", "system_metrics", "deferred"):
         check_flag(rest[name], name)
+    _check_console(rest["console"])
     _check_environment(settings)
     check_count(rest["interval"], "interval")
     check_count(rest["trace_ranks"], "trace_ranks")
@@ -96,6 +98,13 @@ def check_options(
         deferred=_deferred(settings, asked=rest.pop("deferred")),
         **rest,
     )
+
+
+def _check_console(value: object) -> None:
+    if not isinstance(value, bool) and value != "messages":
+        raise ConfigError(
+            f"console is {shown(value)}, but it is True, False or 'messages' (no lines of scalars)."
+        )
 
 
 def _check_environment(settings: Settings) -> None:

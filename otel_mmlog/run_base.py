@@ -1,5 +1,6 @@
 """What every run has, whoever drives its loops: files, journal, spans, hooks into the process, and an end."""
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from otel_mmlog.compose import compose
 from otel_mmlog.core.record import qualified_name
 from otel_mmlog.identify import Identity
 from otel_mmlog.options import Options
+from otel_mmlog.otel.semconv import EVENT_TEXT
+from otel_mmlog.pipeline.events import EVENT_NAME
 from otel_mmlog.pipeline.logger import make_logger
 from otel_mmlog.pipeline.standing import html_block, short_line
 from otel_mmlog.process_hooks import THREAD, ProcessHooks
@@ -159,6 +162,11 @@ class RunBase:
         """Count what an adapter could not do instead of raising it into training; the first of a kind is told."""
         if not self.closed:
             self._parts.handler.note_fault(name, error)
+
+    def note_text(self, name: str, **attributes: Any) -> None:
+        """Write a text that another logger keeps beside its scalars, as a line that is none of the messages."""
+        if not self.closed:
+            self._events.send(logging.INFO, name, {**attributes, EVENT_NAME: EVENT_TEXT})
 
     @property
     def is_inherited(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from otel_mmlog.core.log_processor import LogProcessor
 from otel_mmlog.identify import identify
-from otel_mmlog.options import Ranks, Steps, check_options
+from otel_mmlog.options import Console, Ranks, Steps, check_options
 from otel_mmlog.pipeline.rank_files import Layout
 from otel_mmlog.run import Run
 from otel_mmlog.run_base import end_open_runs
@@ -37,7 +37,7 @@ def init(
     ranks: Ranks = "all",
     config: Mapping[str, Any] | None = None,
     processors: Sequence[Callable[..., Any]] = (),
-    console: bool = True,
+    console: Console = True,
     logger_name: str = "mmengine",
     trace_ranks: int = 64,
     system_metrics: bool = False,
@@ -66,7 +66,8 @@ def init(
         ranks: ``"0"`` where metrics, logs and spans of rank 0 are enough: the other ranks have no journal.
         config: The run's settings; more can be put into ``run.config`` later.
         processors: structlog processors that every event passes; one may raise ``structlog.DropEvent``.
-        console: Whether lines are printed.
+        console: Whether lines are printed; ``"messages"`` for all but those with scalars: how the run begins and ends,
+            what you log yourself, warnings and errors. Files and journal have the rest.
         logger_name: The name in every line.
         trace_ranks: With more ranks than this, each rank has a trace of its own.
         system_metrics: Whether this process, and on local rank 0 the machine and its GPUs, are measured every ten

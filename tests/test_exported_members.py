@@ -56,6 +56,7 @@ RUN = [
     "load_state_dict",
     "log",
     "note_fault",
+    "note_text",
     "span",
     "state_dict",
     "test",

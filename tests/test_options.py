@@ -19,7 +19,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"distributed": "yes"}, "distributed is 'yes'"),
     ({"ignore_last": None}, "ignore_last is None"),
     ({"resume": "auto"}, "resume is 'auto'"),
-    ({"console": 0}, "console is 0"),
+    ({"console": 0}, "console is 0.*'messages'"),
     ({"deferred": "yes"}, "deferred is 'yes', but it is True or False"),
     ({"system_metrics": "gpu"}, "system_metrics is 'gpu', but it is True or False"),
     ({"interval": 0}, "interval is 0"),

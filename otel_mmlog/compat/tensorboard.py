@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from otel_mmlog.compat.unkept import tell, unkept
+from otel_mmlog.compat.unkept import LIKE_THEIRS, tell, unkept, without_unkept
 from otel_mmlog.core.progress import Mode
-from otel_mmlog.integrations.held_run import AS_LOGGED, HeldRun, guarded, name_of
+from otel_mmlog.integrations.held_run import HeldRun, guarded, name_of
 from otel_mmlog.integrations.names import mode_named, translated_all
 from otel_mmlog.run import Run
 from otel_mmlog.runs.last_step import last_step
@@ -31,7 +31,8 @@ class SummaryWriter:
             The name of another folder than the first writer's is put before the tags, with those above it where
             two have one name.
         comment: Behind the name of the files, where there is no folder.
-        **options: Arguments of `otel_mmlog.init`; those of TensorBoard's about its files are not looked at.
+        **options: Arguments of `otel_mmlog.init`; those of TensorBoard's about its files are not looked at. Scalars
+            are printed with ``console=True`` only.
 
     Raises:
         ConfigError: `otel_mmlog.init` has no such argument, or cannot use it.
@@ -103,7 +104,7 @@ class SummaryWriter:
     ) -> None:
         """Log a text as a line."""
         self._note_time(walltime)
-        self._opened().logger.info(str(tag), text=text_string, step=_whole(global_step))
+        self._opened().note_text(str(tag), text=text_string, step=_whole(global_step))
 
     @guarded
     def add_hparams(
@@ -132,7 +133,7 @@ class SummaryWriter:
     def _log(self, scalars: Mapping[str, Any], step: float | None, walltime: float | None = None) -> None:
         self._note_time(walltime)
         self._step = _whole(step)
-        named = translated_all(scalars, self._mode)
+        named = translated_all(without_unkept(scalars, "SummaryWriter"), self._mode)
         run = self._opened()
         if self._prefix:
             named = {name.replace("/", f"/{self._prefix}", 1): value for name, value in named.items()}
@@ -152,7 +153,7 @@ class SummaryWriter:
         return self._run
 
     def _join(self, **defaults: Any) -> Run:
-        defaults.update(by_epoch=False, interval=1, mean_pattern=AS_LOGGED, work_dir=self._folder)
+        defaults.update(LIKE_THEIRS, work_dir=self._folder)
         run = self.held.get(self._name, **defaults)
         self._prefix = _prefix((self._folder or run.work_dir).absolute(), _prefixes.setdefault(run, {}))
         _writers.append(self)

@@ -1,11 +1,20 @@
 """What other loggers keep and a run does not: each kind is told once, and nothing else happens."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from otel_mmlog.core.shown import shown
+from otel_mmlog.integrations.held_run import AS_LOGGED
 from otel_mmlog.loops.told import TellOnce
 
+LIKE_THEIRS: Mapping[str, Any] = {
+    "by_epoch": False,
+    "interval": 1,
+    "mean_pattern": AS_LOGGED,
+    "console": "messages",
+}
+"""Arguments of `otel_mmlog.init` for loggers that write each step as it is, and print none."""
 tell = TellOnce(logging.getLogger("otel_mmlog").warning)
 
 
@@ -29,3 +38,20 @@ class Unkept:
         if name.startswith("__"):
             raise AttributeError(name)
         return unkept(f"{type(self).__name__}.{name}", self)
+
+
+def without_unkept(values: Mapping[Any, Any], call: str) -> dict[str, Any]:
+    """Return the values that may be scalars or texts; each name that has another is told once.
+
+    Args:
+        values: By the names that a script gave them.
+        call: What it called.
+    """
+    kept = {}
+    for name, value in values.items():
+        if value is None or isinstance(value, (Unkept, list, tuple, set, Mapping)):
+            what = "" if isinstance(value, Unkept) else f" it is {shown(value)}, and"
+            tell(f"value {name}", f"{call}: {name!r} is left out:{what} a run keeps scalars and texts")
+        else:
+            kept[str(name)] = value
+    return kept

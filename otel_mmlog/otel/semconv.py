@@ -100,6 +100,9 @@ EVENT_SPAN_START: Final = "mmlog.span.start"
 EVENT_SCALARS: Final = "mmlog.scalars"
 """Scalars that user code sent to a visualizer, perhaps at each step: they are no lines of text."""
 
+EVENT_TEXT: Final = "mmlog.text"
+"""A text that a script gave wandb's or TensorBoard's face, perhaps at each step."""
+
 # spans, besides those of loops
 SPAN_RUN: Final = "mmlog.run"
 SPAN_CHECKPOINT_SAVE: Final = "mmlog.checkpoint.save"

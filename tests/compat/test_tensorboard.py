@@ -32,15 +32,17 @@ def test_script(tmp_path: Path) -> None:
         board.add_scalars("acc", {"train": 0.5, "val": 0.25}, 1)
         board.add_text("hello", "world", 1)
         board.add_hparams({"lr": 0.1}, {"hparam/acc": 1.0})
+        board.add_scalar("none", None, 1)
         board.flush()
         assert board.get_logdir() == str(folder)
-    assert headers(folder) == ["Iter(train) [0/?]", "Iter(val) [1/1]", "Iter(train) [1/?]"]
+    assert headers(folder) == ["Iter(train) [0/?]", "Iter(val) [1/?]", "Iter(train) [1/?]"]
     assert records(folder)[0]["tags"] == {"loss": 0, "lr": 0.1, "iter": 0}
     assert records(folder)[1]["tags"]["acc"] == 0.25
     assert records(folder)[2]["tags"] == {"loss": 1, "lr": 0.1, "acc": 0.5, "hparam/acc": 1, "iter": 1}
     found = {line["event"]: line for line in events(folder)}
     assert found["Config"]["config"] == {"lr": 0.1}
-    assert found["hello"]["text"] == "world"
+    assert (found["hello"]["text"], found["hello"]["event_name"]) == ("world", "mmlog.text")
+    assert any(event.startswith("SummaryWriter: 'none' is left out: it is None") for event in found)
 
 
 def test_writers_share_a_run(tmp_path: Path) -> None:

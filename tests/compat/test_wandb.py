@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from packaging.version import Version
 
 from otel_mmlog import ConfigError
 from otel_mmlog.compat import unkept, wandb
@@ -37,11 +38,38 @@ def test_script(tmp_path: Path) -> None:
     assert (wandb.config.lr, wandb.config["seed"], run.step) == (0.1, 1, 2)
     wandb.finish()
     assert not wandb.run
-    assert sorted(headers(tmp_path)) == ["Iter(train) [1/?]", "Iter(train) [2/?]", *["Iter(val) [1/1]"] * 2]
+    assert sorted(headers(tmp_path)) == [
+        "Iter(train) [1/?]",
+        "Iter(train) [2/?]",
+        "Iter(val) [1/?]",
+        "Iter(val) [2/?]",
+    ]
     found = {line["event"]: line for line in events(tmp_path)}
     assert found["Config"]["config"] == {"tags": ["a"], "lr": 0.1, "batch": 3, "seed": 1}
     assert found["Summary"]["summary"] == {"loss": 1, "val/acc": 0.5, "note": "hello", "best": 7}
     assert found["note"]["text"] == "hello"
+
+
+@pytest.mark.parametrize("lines", [True, None])
+def test_console(tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: bool | None) -> None:
+    """As wandb itself, it prints no scalars, unless they are wanted; what else there is to say is printed."""
+    wanted: dict[str, Any] = {} if lines is None else {"console": lines}
+    with wandb.init(name="tmp", work_dir=tmp_path, **wanted) as run:
+        for value in range(2):
+            run.log({"loss": value, "val/acc": value, "note": "hello", "epoch": value})
+        wandb.alert(title="high", text="loss")
+    printed = [line.split(" - ", 3)[3].partition(" ")[0] for line in capsys.readouterr().out.splitlines()]
+    scalars = [word for word in printed if word in ("Iter(train)", "Iter(val)", "note")]
+    assert sorted(scalars) == (sorted(["Iter(train)", "Iter(val)", "note"] * 2) if lines else [])
+    assert [word for word in printed if word not in scalars] == [
+        "Run",
+        "high",
+        "Summary",
+        "Wrote",
+        "Journal:",
+    ]
+    assert len(records(tmp_path)) == 4
+    assert (tmp_path / "tmp.log").read_text().count(" - note  text=hello\n") == 2
 
 
 def test_steps(tmp_path: Path) -> None:
@@ -151,6 +179,7 @@ def test_what_wandb_has(tmp_path: Path) -> None:
     assert not isinstance(wandb.Table(), wandb.Image)
     assert issubclass(wandb.errors.CommError, wandb.Error)
     assert len(wandb.util.generate_id()) == 8
+    assert Version(wandb.__version__) > Version("0.12")
     with begin(tmp_path, settings=wandb.Settings(name="ignored"), tags="single") as run:
         assert run.tags == ("single",)
         assert run.config["tags"] == ["single"]
@@ -186,7 +215,7 @@ def test_what_is_not_kept_is_told_once(tmp_path: Path) -> None:
     for _ in range(2):
         wandb.watch(None, log="all")
         run.define_metric("loss", summary="min")
-        wandb.log({"image": wandb.Image([[0]]), "loss": 1})
+        wandb.log({"image": wandb.Image([[0]]), "loss": 1, "none": None})
         wandb.Table(columns=["a"]).add_data(1)
     wandb.finish()
     told = [line["event"] for line in events(tmp_path) if line["level"] == "WARNING"]
@@ -194,8 +223,10 @@ def test_what_is_not_kept_is_told_once(tmp_path: Path) -> None:
         "wandb.watch",
         "wandb.define_metric",
         "wandb.log:",
+        "wandb.log:",
         "Table.add_data",
     ]
+    assert told[3] == "wandb.log: 'none' is left out: it is None, and a run keeps scalars and texts"
     assert len(records(tmp_path)) == 2
 
 

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ HIDDEN = "mmlog.scalars"
 """Event whose lines are in JSON files and in no text file."""
 
 _CONFIG = "mmlog.run.config"
+_WITH_ATTRIBUTES = ("", _CONFIG, "mmlog.text")
+"""Events whose text shows their attributes."""
 _LEVEL = re.compile(rb'"level": "([^"\\]+)"')
 _RECORDS = (
     b'.iter", "mode": "',
@@ -114,7 +117,7 @@ def searched_text(line: Line) -> str:
         return "\n".join(line.call.lines)
     if line.entry is None:
         return ""
-    event = _event(line.entry)
+    event = replace(_event(line.entry), event_name=None)  # a long config is searched as a whole
     return message(event) + ("" if event.exception is None else f"\n{event.exception.stacktrace}")
 
 
@@ -165,7 +168,8 @@ def _event(entry: Entry) -> LogEvent:
         level=level,
         logger=entry.logger,
         body=entry.text.split("\n", 1)[0] if entry.mode else entry.text,
-        attributes=rest if not entry.event_name or entry.event_name == _CONFIG else {},
+        attributes=rest if entry.event_name in _WITH_ATTRIBUTES else {},
+        event_name=entry.event_name,
         exception=_exception(exception),
         code=_code(source, function),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import otel_mmlog
-from otel_mmlog.compat.unkept import tell
+from otel_mmlog.compat.unkept import LIKE_THEIRS, tell
 from otel_mmlog.compat.wandb import data as data_types
 from otel_mmlog.compat.wandb import errors, plot, util
 from otel_mmlog.compat.wandb.absent import find_absent
@@ -38,7 +38,7 @@ from otel_mmlog.compat.wandb.values import Values
 from otel_mmlog.compat.wandb.wandb_run import Run
 from otel_mmlog.core.errors import ConfigError
 from otel_mmlog.core.shown import shown
-from otel_mmlog.integrations.held_run import AS_LOGGED, HeldRun
+from otel_mmlog.integrations.held_run import HeldRun
 from otel_mmlog.pipeline.rank_files import file_stem
 from otel_mmlog.settings import read_settings
 
@@ -99,6 +99,8 @@ class Settings(Values):
     """Arguments of `init` by name."""
 
 
+__version__ = "0.19.0"
+"""Of the wandb whose face this is: scripts ask for a least version."""
 _latest: Run | None = None
 
 
@@ -127,7 +129,8 @@ def init(
         mode: ``"disabled"`` for a run that does nothing.
         reinit: True to finish a run of an earlier `init`, rather than to return it.
         **options: Further arguments of `otel_mmlog.init`; of wandb's, ``entity``, ``group``, ``job_type``, ``notes``
-            and ``tags`` become settings, and others do nothing, which is told once each.
+            and ``tags`` become settings, and others do nothing, which is told once each. As wandb, the run prints no
+            scalars: ``console=True`` prints them.
 
     Raises:
         ConfigError: The config is no mapping, there is no run that must be resumed, or `otel_mmlog.init` cannot use
@@ -202,7 +205,7 @@ def _current(name: str) -> Run:
 
 def _open(held: HeldRun, name: str, given: Values, **options: Any) -> Run:
     try:
-        opened = held.get(name, by_epoch=False, interval=1, mean_pattern=AS_LOGGED, **options)
+        opened = held.get(name, **LIKE_THEIRS, **options)
         return Run(held, opened, name, given)
     except Exception as error:
         held.close(error)

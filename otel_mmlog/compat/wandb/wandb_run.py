@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import otel_mmlog
-from otel_mmlog.compat.unkept import Unkept, tell
+from otel_mmlog.compat.unkept import without_unkept
 from otel_mmlog.compat.wandb.absent import find_absent
 from otel_mmlog.compat.wandb.resume import first_step
 from otel_mmlog.compat.wandb.values import Values, flat
@@ -140,9 +140,7 @@ class Run:
         self._write(values)
 
     def _write(self, values: Mapping[str, Any]) -> None:
-        for name in [name for name, value in values.items() if isinstance(value, Unkept)]:
-            tell(f"value {name}", f"wandb.log: {name!r} is left out: a run keeps scalars and texts")
-        kept = {str(name): value for name, value in values.items() if not isinstance(value, Unkept)}
+        kept = without_unkept(values, "wandb.log")
         texts = {name: value for name, value in kept.items() if isinstance(value, str)}
         scalars = {name: value for name, value in kept.items() if name not in texts and name != "epoch"}
         self.summary.update(
@@ -151,7 +149,7 @@ class Run:
         if self._run is None:
             return
         for name, text in texts.items():
-            self._run.logger.info(name, text=text)
+            self._run.note_text(name, text=text)
         if scalars:
             named = translated_all(scalars, "train")
             self._run.log(named, step=None if self._counts_itself(self._run, named) else self.step)
