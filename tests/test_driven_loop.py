@@ -53,6 +53,20 @@ def test_no_record_without_a_scalar(make_run: MakeRun, tmp_path: Path) -> None:
     assert tags(tmp_path, "iter") == [1, 2, 3, 5, 6, 7, 8]
 
 
+def test_what_is_left_out_is_in_no_later_record(make_run: MakeRun, tmp_path: Path) -> None:
+    """With ``ignore_last`` the rest of a loop has no record, and what is logged behind it is on its own."""
+    with make_run(by_epoch=False, interval=2, ignore_last=True) as run:
+        loop = run.drive(length=3)
+        for value in range(3):
+            step(loop)
+            run.log(loss=value)
+        loop.close()
+        run.log(free=1, step=50)
+        run.log(free=2, step=52)
+    assert tags(tmp_path, "iter") == [2, 52]
+    assert ["loss" in record["tags"] for record in records(tmp_path)] == [True, False]
+
+
 def test_epochs_of_one_loop(make_run: MakeRun, tmp_path: Path) -> None:
     """A loop over several epochs is told where one begins; what came before it is the last one's."""
     with make_run(by_epoch=False, interval=1) as run:

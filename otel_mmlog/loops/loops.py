@@ -298,9 +298,10 @@ class Loops:
         self.settle()
         # MMEngine logs the end of a loader that is shorter than the interval.
         reported_once = loop.done > loop.unreported
-        if loop.unreported and not (self._ignore_last and reported_once):
+        is_left_out = self._ignore_last and reported_once
+        if loop.unreported and not is_left_out:
             self._report(loop)
-        if not loop.driven:
+        if is_left_out or not loop.driven:
             self._unshown.skip()
         self._sink.end_loop("train")
         self._last_train = loop

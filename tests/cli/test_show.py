@@ -198,7 +198,7 @@ def test_attempts(tmp_path: Path) -> None:
     assert "Attempts" in shown(tmp_path)
 
 
-def test_the_last_record_there_is(tmp_path: Path) -> None:
+def test_the_last_record_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A loss that the last record lacks, and a start that has logged nothing yet, hide nothing of what was before."""
     lines = [
         record_line(1, {"loss": 0.5}, attempt=0),
@@ -207,9 +207,10 @@ def test_the_last_record_there_is(tmp_path: Path) -> None:
     ]
     write(tmp_path / "a" / "tmp.jsonl", lines[:2])
     write(tmp_path / "b" / "tmp.jsonl", lines)
-    for run in data(tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for run in data("."):
         assert (run["iter"], run["loss"]) == (2, {"name": "train/loss", "value": 0.5})
-    page = shown(tmp_path / "b")
+    page = shown("b")
     assert "at        epoch 1, iter 2" in page
     assert "train/loss  0.5000" in page
 
