@@ -58,7 +58,8 @@ def test_nothing_is_queued_or_read_in_a_capture(make_run: MakeRun, tmp_path: Pat
         run.log({"train/lr": 0.3}, step=4)
     found = [line for line in json_lines(tmp_path / "tmp.jsonl") if "tags" in line]
     assert [line["iter"] for line in found] == [1, 2, 3, 4]
-    assert [line["tags"]["loss"] for line in found] == [0.5] * 4
+    assert [line["tags"].get("loss") for line in found] == [0.5, None, None, None]
+    assert [line["tags"].get("lr") for line in found] == [None, 0.1, 0.2, 0.3]
 
 
 @needs_cuda
