@@ -74,7 +74,7 @@ def killed_often(context: Context, *, container: bool = False) -> Outcome:
     """Kill trainings at random moments: half of them have a sender, the others' journals are sent by hand."""
     if container and (why := why_no_container()):
         return Outcome(note=why)
-    kills = context.pick(6, 40 if container else 200)
+    kills = context.pick(4, 40 if container else 200)
     with FakeReceiver() as receiver:
 
         def one(number: int) -> Killed:

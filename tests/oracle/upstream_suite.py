@@ -1,6 +1,7 @@
 """MMEngine's own unit tests for histories, hub and log processor, run on our classes.
 
-The tests are fetched, not kept here: the sdist of onedl-mmengine, which is MMEngine with its tests, has them.
+The tests are fetched, not kept here: the sdist of onedl-mmengine, which is MMEngine with its tests, has them. Hence
+the name, which keeps this out of a plain ``pytest``: name the file to run it.
 """
 
 import os

@@ -1,10 +1,10 @@
-"""MMEngine's own unit tests for histories and hub, with flat histories."""
+"""MMEngine's own unit tests for histories and hub, with flat histories: name the file to run it."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.oracle.test_upstream_suite import passing, upstream
+from tests.oracle.upstream_suite import passing, upstream
 
 __all__ = ["upstream"]
 
