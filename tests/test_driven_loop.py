@@ -84,6 +84,21 @@ def test_epochs_of_one_loop(make_run: MakeRun, tmp_path: Path) -> None:
     assert found == [("train", 5), ("val", 5), ("train", 6), ("val", 6), ("val", 7)]
 
 
+def test_what_a_framework_tells_at_an_epochs_end(make_run: MakeRun, tmp_path: Path) -> None:
+    """It is in a record of this epoch, also in the middle of an interval; an epoch without anything new has none."""
+    with make_run(by_epoch=False, interval=4) as run:
+        loop = run.drive()
+        for epoch in range(3):
+            for _ in range(3):
+                step(loop)
+            if epoch != 1:
+                run.log(mean=epoch)
+            loop.begin_epoch()
+        loop.close()
+    found = [(record["epoch"], record["iter"], record["tags"].get("mean")) for record in records(tmp_path)]
+    assert found == [(1, 3, 0), (3, 9, 2)]
+
+
 def test_times_are_those_of_the_steps(make_run: MakeRun, tmp_path: Path) -> None:
     """``data_time`` is the wait before a step, ``time`` that and the step; what lies behind `resume` is in neither."""
     with make_run(interval=1, window_size=1) as run:

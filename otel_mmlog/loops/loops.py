@@ -237,7 +237,11 @@ class Loops:
         return loop
 
     def _begin_epoch(self) -> None:
+        """End an epoch of a loop over several; what its framework has told since the last record is of this one."""
         self.settle()
+        train = self._running_train()
+        if train is not None and train.unreported and not self._ignore_last and self._reports.has_news(train):
+            self._report(train)
         self._at.end_epoch()
 
     def _end_left(self, mode: Mode) -> None:

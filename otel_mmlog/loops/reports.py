@@ -37,11 +37,15 @@ class LoopReports:
         """
         loop.unreported = 0
         windows = self._unshown.take() if loop.driven else None
-        if windows is not None and not windows.keys() <= {loop.time_key, loop.data_time_key}:
+        if windows is not None and _is_news(loop, windows):
             loop.has_told = True
         elif loop.has_told:
             return
         self._sink.emit("iter", self._progress(loop, in_train=in_train, eta_s=self._eta_s()), windows)
+
+    def has_news(self, loop: Loop) -> bool:
+        """Whether the framework that runs a loop has logged something since the last record."""
+        return loop.driven and _is_news(loop, self._unshown.peek())
 
     def sum_up(self, loop: Loop, *, in_train: bool) -> None:
         """Close the record of a whole val or test loop; `in_train` says whether a train loop runs around it."""
@@ -66,3 +70,8 @@ class LoopReports:
         if self._at.max_iters is None or not self._timed:
             return None
         return self._time_sum_s / self._timed * max(self._at.max_iters - self._at.iter, 0)
+
+
+def _is_news(loop: Loop, windows: dict[str, int]) -> bool:
+    """Whether anything beside the times of the loop itself is new."""
+    return not windows.keys() <= {loop.time_key, loop.data_time_key}

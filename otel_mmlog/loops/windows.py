@@ -28,8 +28,12 @@ class Unshown:
         self._hub = hub
         self._totals: dict[str, int] = {}
 
+    def peek(self) -> dict[str, int]:
+        """How many values came of each since the last `take`."""
+        return new_values(self._hub, "train", self._totals)
+
     def take(self) -> dict[str, int]:
-        """How many values came of each since the last call."""
+        """How many values came of each since the last call, which are shown with this one."""
         before = self._totals
         self.skip()
         return _since(before, self._totals)

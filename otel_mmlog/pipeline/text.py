@@ -1,6 +1,5 @@
 """Renders an event as the text line of MMEngine's console and log files."""
 
-import itertools
 import logging
 import time
 from collections.abc import Mapping
@@ -96,10 +95,13 @@ def _shortened_config(config: Any) -> str:
     if len(text) <= _MAX_CONFIG_CHARS or not isinstance(config, Mapping):
         return text
     items = [line_text({key: value})[1:-1] for key, value in config.items()]
-    ends = itertools.accumulate(len(item) + 2 for item in items)
-    kept = list(itertools.takewhile(lambda end: end <= _MAX_CONFIG_CHARS, ends))
+    kept, room = [], _MAX_CONFIG_CHARS
+    for item in items:
+        if len(item) + 2 <= room:
+            kept.append(item)
+            room -= len(item) + 2
     more = f"... {len(items) - len(kept)} more in the JSON file"
-    return f"{{{', '.join([*items[: len(kept)], more])}}}"
+    return f"{{{', '.join([*kept, more])}}}"
 
 
 def _style(level: int) -> str:

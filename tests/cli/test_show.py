@@ -95,7 +95,8 @@ def test_best(runs: Path, options: list[str], values: list[float | None]) -> Non
 def test_a_metric_that_no_run_has(runs: Path) -> None:
     """It is said, with a name like it or what there is; the table stands all the same."""
     assert show("--metric", "train/los").stderr == "No run has train/los: the nearest is train/loss.\n"
-    assert show("--metric", "x").stderr.startswith("No run has x: the last records have ")
+    assert show("--metric", "val/ac").stderr == "No run has val/ac: the nearest is val/acc.\n"
+    assert show("--metric", "x").stderr.startswith("No run has x: there are ")
     assert show("--metric", "val/none").stdout.count("\n") == show().stdout.count("\n")
 
 

@@ -12,7 +12,7 @@ from otel_mmlog import ConfigError
 from otel_mmlog.compat import unkept, wandb
 from otel_mmlog.loops.told import TellOnce
 from tests.conftest import MakeRun
-from tests.journals import events, headers, json_lines, records
+from tests.journals import events, headers, json_lines, records, tags
 
 
 @pytest.fixture(autouse=True)
@@ -114,20 +114,17 @@ def test_rows_without_scalars_are_steps(tmp_path: Path) -> None:
 
 
 def test_step_that_is_none(tmp_path: Path) -> None:
-    """Its call is left out, as wandb leaves out or refuses it, and is told of; the steps go on as they were."""
-    steps: list[Any] = [-1, 2.0, "3"]
+    """Its values are of the open step or the next, and it is told of once; a whole float is a step."""
+    steps: list[Any] = [2.0, np.float32(4), -1, 2.5, "3"]
     with begin(tmp_path) as run:
         run.log({"loss": 1})
-        for step in steps:
-            run.log({"loss": 9}, step=step)
-        run.log({"loss": 2})
-    assert [record["tags"] for record in records(tmp_path)] == [
-        {"loss": 1, "iter": 1},
-        {"loss": 2, "iter": 2},
-    ]
+        for value, step in enumerate(steps):
+            run.log({"loss": value}, step=step, commit=True)
+    assert [record["iter"] for record in records(tmp_path)] == [1, 2, 4, 5, 6, 7]
+    assert tags(tmp_path, "loss") == [1, 0, 1, 2, 3, 4]
     (told,) = [line["event"] for line in events(tmp_path) if line["level"] == "WARNING"]
     assert "wandb.log" in told
-    assert "step is -1, but it is a whole number from 0; the call is left out" in told
+    assert "step is -1, but it is a whole number from 0; its values are logged as without one" in told
 
 
 def test_resume(tmp_path: Path) -> None:

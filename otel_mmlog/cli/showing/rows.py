@@ -16,6 +16,7 @@ from otel_mmlog.cli.table import LEAST_CHARS, table, width_of
 from otel_mmlog.core.statistics import nearest
 from otel_mmlog.otel.semconv import RESERVED_TAGS
 from otel_mmlog.runs.entries import full_name
+from otel_mmlog.runs.series import wanted
 
 _COLORS = {
     "running": "cyan",
@@ -116,19 +117,21 @@ def _legend(summaries: Sequence[Summary]) -> str:
 
 
 def not_there(metric: str | None, summaries: Sequence[Summary]) -> str:
-    """Return that no run has the metric that was asked for, and what their last records have; empty if one has it."""
+    """Return that no run has a best value of the metric that was asked for, and why; empty if one has it."""
     if metric is None or any(summary.best is not None for summary in summaries):
         return ""
     records = [summary.record for summary in summaries if summary.record is not None]
     names = {full_name(record.mode, tag) for record in records for tag in record.tags}
+    names.update(name for summary in summaries for state in summary.states for name in state.values)
+    found = sorted(filter(wanted([metric]), names))
+    if found:
+        return f"{listed(found)} has no finite value."
     own = {name for name in names if name.rpartition("/")[2] in RESERVED_TAGS}
     near = nearest(metric, names - own)
-    hint = (
-        f"the nearest is {near[0]}"
-        if near
-        else f"the last records have {listed(sorted(names - own)) or 'no scalars'}"
+    there = (
+        f"the nearest is {near[0]}" if near else f"there are {listed(sorted(names - own)) or 'no scalars'}"
     )
-    return f"No run has {metric}: {hint}."
+    return f"No run has {metric}: {there}."
 
 
 def as_data(summary: Summary, backlog: int | None, now_s: float) -> dict[str, Any]:

@@ -122,7 +122,8 @@ class Run:
             raise TypeError(f"it takes a mapping, not {shown(data)}")
         values = flat(data)
         if step is not None:
-            step = _whole(step)
+            step = self._named(step)
+        if step is not None:
             if self._pending and self._row not in (None, step):
                 self._end_row()
             self._row = self.step = step
@@ -132,12 +133,23 @@ class Run:
             if step is None or commit:
                 self._row = None
 
+    def _named(self, step: Any) -> int | None:
+        """A step as an int; None for one that is none, which is told."""
+        try:
+            return _whole(step)
+        except ValueError as error:
+            if self._held is not None:
+                self._held.note("wandb.log", error)
+            return None
+
     def _end_row(self) -> None:
         """Write what was held back, at the step that was named, or else at the next."""
         values, self._pending = self._pending, {}
         counted = 0 if self._run is None else self._run.iteration
         self.step = max(self.step, counted) + 1 if self._row is None else self._row
         self._write(values)
+        if self._row is None and self._run is not None and self._held is not None and not self._held.is_own:
+            self.step = self._run.iteration  # which counts by itself
 
     def _write(self, values: Mapping[str, Any]) -> None:
         kept = without_unkept(values, "wandb.log")
@@ -185,7 +197,10 @@ def _whole(step: Any) -> int:
     try:
         number = operator.index(step)
     except TypeError:
-        number = -1
+        is_whole = not isinstance(step, str) and hasattr(step, "__float__") and float(step).is_integer()
+        number = int(float(step)) if is_whole else -1
     if number < 0:
-        raise ValueError(f"step is {shown(step)}, but it is a whole number from 0; the call is left out")
+        raise ValueError(
+            f"step is {shown(step)}, but it is a whole number from 0; its values are logged as without one"
+        )
     return number
