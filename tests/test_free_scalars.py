@@ -1,6 +1,8 @@
 """Scalars that are logged outside of any loop."""
 
+import gc
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -97,14 +99,22 @@ def test_threads_log_new_names(make_run: MakeRun, tmp_path: Path) -> None:
         for number in range(100):
             run.log({f"of_{thread}/{number}": number})
 
-    switched_s = sys.getswitchinterval()
+    def collected(_phase: str, _info: dict[str, int]) -> None:
+        """Python code in the garbage collector, as hypothesis has it, lets another thread run in any allocation."""
+        time.sleep(0)
+
+    switched_s, threshold = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(1e-5)
+    gc.callbacks.append(collected)
+    gc.set_threshold(10)
     try:
         with make_run(interval=1) as run, ThreadPoolExecutor(3) as pool:
             for done in [pool.submit(log_names, thread) for thread in range(3)]:
                 done.result()
     finally:
         sys.setswitchinterval(switched_s)
+        gc.callbacks.remove(collected)
+        gc.set_threshold(*threshold)
     assert len({tag for record in records(tmp_path) for tag in record["tags"]} - {"iter"}) == 300
 
 

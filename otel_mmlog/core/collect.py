@@ -76,7 +76,7 @@ def mode_histories(
     histories: Mapping[str, Any], prefix: str, mode: str, *, hierarchical: bool
 ) -> dict[str, Any]:
     """The histories whose key starts with `prefix`, by name: without the ``train/`` unless `hierarchical`."""
-    names = _mode_names(tuple(histories), prefix, f"{mode}/", hierarchical)
+    names = _mode_names((*histories,), prefix, f"{mode}/", hierarchical)
     return {name: histories[key] for key, name in names}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from otel_mmlog.core.errors import HubStateError
 from otel_mmlog.core.history import HistoryBuffer
 from otel_mmlog.core.history_state import dump_history, load_history
+from otel_mmlog.core.items_now import items_now
 
 if TYPE_CHECKING:
     from otel_mmlog.core.hub import MessageHub
@@ -26,7 +27,7 @@ def dump_hub(hub: "MessageHub", keep_length: int | None) -> dict[str, Any]:
     return {
         "log_scalars": {
             key: dump_history(own_history(history), keep_length)
-            for key, history in hub.log_scalars.items()
+            for key, history in items_now(hub.log_scalars)
             if resumed.get(key, False)
         },
         "runtime_info": {

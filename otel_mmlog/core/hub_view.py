@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from otel_mmlog.core.history import HistoryBuffer
 from otel_mmlog.core.hub import MessageHub
+from otel_mmlog.core.items_now import items_now
 
 
 class HubFace(Protocol):
@@ -34,7 +35,7 @@ class HubView:
     def __init__(self, hub: MessageHub) -> None:
         self._marks = [
             (key, history, history.total, history._values.dtype)
-            for key, history in list(hub.log_scalars.items())  # another thread may log a new name
+            for key, history in items_now(hub.log_scalars)
         ]
         self.runtime_info = dict(hub.runtime_info)
         self.keep_at_least = hub.keep_at_least

@@ -30,7 +30,7 @@ def unseen_sources(
         modes: The loops that have run.
     """
     names = {
-        mode: {key.removeprefix(f"{mode}/") for key in histories if key.startswith(f"{mode}/")}
+        mode: {key.removeprefix(f"{mode}/") for key in list(histories) if key.startswith(f"{mode}/")}
         for mode in modes
     }
     seen = set().union(*names.values())

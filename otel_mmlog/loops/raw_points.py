@@ -6,6 +6,7 @@ from typing import Any
 
 from otel_mmlog.core.hub import MessageHub
 from otel_mmlog.core.hub_view import HubFace
+from otel_mmlog.core.items_now import items_now
 from otel_mmlog.core.record import RawSeries
 
 _MANY = 1000
@@ -54,7 +55,7 @@ class RawPoints:
     def collect(self, now_ns: int) -> bool:
         """Note the values that came since the last call as those of one step; whether there are many by now."""
         totals = self._totals
-        for key, history in list(self._hub.log_scalars.items()):  # another thread may log a new name
+        for key, history in items_now(self._hub.log_scalars):
             total = history.total
             new = total - totals.get(key, 0)
             if new:
@@ -65,7 +66,7 @@ class RawPoints:
     def skip_all(self) -> None:
         """Take what the hub holds as sent: it was loaded from a checkpoint."""
         self.take()
-        self._totals = {key: history.total for key, history in self._hub.log_scalars.items()}
+        self._totals = {key: history.total for key, history in items_now(self._hub.log_scalars)}
 
     def flush(self) -> None:
         """Read and send what was noted."""

@@ -54,7 +54,7 @@ class RuleWatch:
             self._check({"train", None} if "val" in self._ended else {"train"})
 
     def _has_trained(self) -> bool:
-        return any(key.startswith("train/") for key in self._hub.log_scalars)
+        return any(key.startswith("train/") for key in list(self._hub.log_scalars))
 
     def _check(self, kinds: set[Mode | None]) -> None:
         kinds = kinds - self._checked

@@ -1,6 +1,7 @@
 """How many of each history's latest values belong to one loop."""
 
 from otel_mmlog.core.hub import MessageHub
+from otel_mmlog.core.items_now import items_now
 from otel_mmlog.core.progress import Mode
 from otel_mmlog.loops.state import Loop
 
@@ -8,8 +9,7 @@ from otel_mmlog.loops.state import Loop
 def mode_totals(hub: MessageHub, mode: Mode) -> dict[str, int]:
     """How many values each history of a mode ever got."""
     prefix = f"{mode}/"
-    items = list(hub.log_scalars.items())  # in one go: another thread may log a new name
-    return {name: history.total for name, history in items if name.startswith(prefix)}
+    return {name: history.total for name, history in items_now(hub.log_scalars) if name.startswith(prefix)}
 
 
 def new_values(hub: MessageHub, mode: Mode, totals: dict[str, int]) -> dict[str, int]:
